@@ -1,0 +1,59 @@
+"""Governed metrics-as-code for customer experience.
+
+Load a registry, compile a query to one SQL statement, run it, get Arrow:
+
+    registry = cxgov.load("metrics")
+    query = cxgov.Query(metrics=("nps",), by=("region",), grain="month", period="2026-Q3")
+    print(cxgov.compile(registry, query, dialect="postgres").sql)
+    table = cxgov.run(registry, query, connection="demo").to_arrow()
+
+Names are imported when they are first used, so that ``import cxgov`` stays light.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cxgov.api import (
+        Compiled,
+        Diagnostic,
+        InvalidRegistry,
+        Loaded,
+        Query,
+        Refused,
+        Result,
+        check,
+        compile,  # noqa: A004  # the field's word for it
+        load,
+        run,
+        validate,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Compiled",
+    "Diagnostic",
+    "InvalidRegistry",
+    "Loaded",
+    "Query",
+    "Refused",
+    "Result",
+    "check",
+    "compile",
+    "load",
+    "run",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        msg = f"module 'cxgov' has no attribute {name!r}"
+        raise AttributeError(msg)
+    from cxgov import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

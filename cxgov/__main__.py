@@ -1,0 +1,5 @@
+"""``python -m cxgov``."""
+
+from cxgov.cli.main import main
+
+main()

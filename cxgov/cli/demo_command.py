@@ -1,0 +1,55 @@
+"""``cxgov demo``."""
+
+import sys
+
+import click
+
+from cxgov.cli.options import progress, registry_folder, registry_option
+
+
+@click.command("demo")
+@click.option(
+    "--responses",
+    type=click.IntRange(1_000, 50_000_000),
+    default=120_000,
+    show_default=True,
+    help="Survey answers to make.",
+)
+@click.option("--seed", type=int, default=2026, show_default=True)
+@registry_option
+def command(responses: int, seed: int, registry: str | None) -> None:
+    """Make the demo's data and ask a first question.
+
+    The data is made up, from a seed: two years of surveys, tickets and subscriptions, with one real drop to find.
+    """
+    from cxgov import api
+    from cxgov.engines.connecting import choose
+    from cxgov.engines.demo import generate
+    from cxgov.reports.results import as_table
+
+    folder = registry_folder(registry)
+    known = api.load(folder)
+    demo = choose(known.registry, "demo")
+    if demo.engine != "duckdb" or demo.database is None:
+        raise click.ClickException("connection 'demo' is no DuckDB database. `cxgov init` writes one.")
+    database = folder / demo.database
+    with progress("making the demo's data"):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        generate(database, responses=responses, seed=seed)
+    click.echo(f"{database}: {responses:,} survey answers, seed {seed}\n")
+    query = api.Query(
+        metrics=("nps", "csat_top2", "sla_first_reply"),
+        by=("customer.region",),
+        grain="month",
+        period="2026-Q3",
+    )
+    asked = "nps csat_top2 sla_first_reply --by customer.region --grain month --period 2026-Q3"
+    command_line = f"cxgov {{}} {asked}" + (f" --registry {registry}" if registry else "")
+    click.echo(f"$ {command_line.format('compile')}\n")
+    click.echo(api.compile(known, query, dialect="duckdb").sql)
+    click.echo(f"$ {command_line.format('run')}\n")
+    click.echo(as_table(api.run(known, query, connection="demo"), color=sys.stdout.isatty()))
+    click.echo("Something fell in EMEA in August. Look where:\n")
+    click.echo(
+        "$ cxgov run sla_first_reply --by queue --grain month --period 2026-Q3 --where \"customer.region = 'EMEA'\""
+    )

@@ -1,0 +1,189 @@
+"""What commands share: the registry option, the question's options, reading, writing, showing progress."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from cxgov.api import Loaded, Query
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def registry_folder(given: str | None) -> Path:
+    """The folder that is named, or the nearest ``metrics/`` upwards."""
+    if given is not None:
+        folder = Path(given)
+    else:
+        here = Path.cwd()
+        found = [parent / "metrics" for parent in (here, *here.parents) if (parent / "metrics").is_dir()]
+        if not found:
+            raise click.ClickException(
+                "no folder `metrics` here or above. Name one with --registry, or run `cxgov init`."
+            )
+        folder = Path(os.path.relpath(found[0]))
+    if not folder.is_dir():
+        raise click.ClickException(f"{folder} is not a folder.")
+    return folder
+
+
+def loaded(given: str | None) -> "Loaded":
+    """The registry of a command; an invalid one is refused."""
+    from cxgov.api import load
+
+    return load(registry_folder(given))
+
+
+def registry_option(command: F) -> F:
+    """``--registry``."""
+    option = click.option(
+        "--registry", metavar="DIR", help="Folder of the registry. Default: the nearest metrics/ upwards."
+    )
+    return option(command)
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """``--format``, the first one by default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print.",
+    )
+
+
+def question_options(command: F) -> F:
+    """The options that make a question."""
+    options = [
+        click.argument("metrics", nargs=-1, required=True, metavar="METRIC..."),
+        click.option(
+            "--by", multiple=True, metavar="DIMENSION", help="Split by a declared dimension; may be repeated."
+        ),
+        click.option(
+            "--grain",
+            type=click.Choice(["day", "week", "month", "quarter", "year"]),
+            help="One line for each.",
+        ),
+        click.option(
+            "--period", metavar="PERIOD", help="A period of the calendar: 2026-Q3, 2026-07 or 2026."
+        ),
+        click.option(
+            "--start",
+            type=click.DateTime(["%Y-%m-%d"]),
+            metavar="DAY",
+            help="First day, instead of --period.",
+        ),
+        click.option(
+            "--end",
+            type=click.DateTime(["%Y-%m-%d"]),
+            metavar="DAY",
+            help="First day that is not meant any more.",
+        ),
+        click.option(
+            "--where",
+            metavar="CONDITION",
+            help="Filter over declared dimensions, e.g. \"channel = 'email'\".",
+        ),
+        click.option(
+            "--stats",
+            type=click.Choice(["none", "n"]),
+            default="n",
+            show_default=True,
+            help="Columns beside a value.",
+        ),
+        click.option(
+            "--as-of", metavar="INSTANT", help="What had arrived by then. Default: when the period closes."
+        ),
+        click.option("--draft", is_flag=True, help="Let metrics of status draft in."),
+        registry_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def question(options: dict[str, Any]) -> "Query":
+    """The query of a command's options."""
+    from cxgov.api import Query
+
+    start, end = options.pop("start"), options.pop("end")
+    return Query(
+        metrics=options.pop("metrics"),
+        by=options.pop("by"),
+        grain=options.pop("grain"),
+        period=options.pop("period"),
+        start=start.date() if start else None,
+        end=end.date() if end else None,
+        where=options.pop("where"),
+        stats=options.pop("stats"),
+        as_of=_instant(options.pop("as_of")),
+        draft=options.pop("draft"),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment
+    raise click.BadParameter(
+        f"{text!r} is no instant. Write it with a zone, e.g. 2026-10-11T00:00:00Z.", param_hint="--as-of"
+    )
+
+
+def write_out(text: str, target: str | None) -> None:
+    """Prints a text, or writes it to a file: whole or not at all."""
+    if target is None:
+        click.echo(text, nl=False)
+        return
+    path = Path(target)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Shows, on a terminal and after the first second, that something is under way and for how long."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    import threading
+    import time
+
+    done = threading.Event()
+
+    def tick() -> None:
+        started = time.monotonic()
+        if done.wait(1):
+            return
+        while not done.wait(0.2):
+            sys.stderr.write(f"\r{what} … {time.monotonic() - started:.0f} s ")
+            sys.stderr.flush()
+        sys.stderr.write("\r" + " " * (len(what) + 12) + "\r")
+        sys.stderr.flush()
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()

@@ -1,0 +1,1 @@
+"""What a metric means: query to plan to SQL of a dialect."""

@@ -1,0 +1,132 @@
+"""Zones to literals: where a day begins as an instant, what a wall clock showed then, how far it was from UTC.
+
+All zone arithmetic happens here, with the IANA rules of this machine, and goes into the SQL as literals: no engine's
+own rules, session zone or version of the zone data can move a number.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from cxgov.compiler.query import Refused
+from cxgov.language.model import Column
+
+_HOUR: Final = timedelta(hours=1)
+_SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """An instant at which a zone's clock jumps, with its distance from UTC before and after."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """From a column's clock to the calendar's: add ``seconds`` to values below ``until`` (None: to all the rest)."""
+
+    until: datetime | None
+    seconds: int
+
+
+def day_start(day: date, zone: str) -> datetime:
+    """The first instant of a day in a zone, in UTC."""
+    local = datetime.combine(day, time(), ZoneInfo(zone))
+    instant = local.astimezone(UTC)
+    if instant.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+        # Midnight was left out: the day begins when the clock jumps over it.
+        return next(jump.at for jump in jumps(zone, instant - timedelta(days=1), instant + timedelta(days=1)))
+    return instant
+
+
+@lru_cache(maxsize=256)
+def jumps(zone: str, start: datetime, end: datetime) -> tuple[Jump, ...]:
+    """The instants in ``(start, end)`` at which the zone's clock jumps."""
+    info = ZoneInfo(zone)
+
+    def offset(at: datetime) -> timedelta:
+        found = at.astimezone(info).utcoffset()
+        assert found is not None
+        return found
+
+    found = []
+    # No zone jumps twice within half a day.
+    step, at, before = 12 * _HOUR, start, offset(start)
+    while at < end:
+        following = min(at + step, end)
+        after = offset(following)
+        if after != before:
+            low, high = at, following
+            while high - low > _SECOND:
+                middle = low + (high - low) // 2
+                middle = middle.replace(microsecond=0) if middle.replace(microsecond=0) > low else middle
+                low, high = (middle, high) if offset(middle) == before else (low, middle)
+            if high < end:
+                found.append(Jump(high, before, after))
+        at, before = following, after
+    return tuple(found)
+
+
+def bound(column: Column, instant: datetime) -> datetime:
+    """The lowest value of a time column that means ``instant`` or later; without a zone for a local column.
+
+    Raises:
+        Refused: hours that the clock never showed are moved forward across the instant.
+    """
+    if column.type == "instant":
+        return instant
+    assert column.zone is not None
+    wall = instant.astimezone(ZoneInfo(column.zone)).replace(tzinfo=None)
+    for jump in jumps(column.zone, instant - 6 * _HOUR, instant + 6 * _HOUR):
+        before, after = (
+            (jump.at + jump.before).replace(tzinfo=None),
+            (jump.at + jump.after).replace(tzinfo=None),
+        )
+        if after < before and after <= wall < before:
+            # The clock shows this hour twice. Values in it all mean the first showing, or all the last.
+            second = instant >= jump.at
+            if column.twice == "first":
+                return before if second else wall
+            return wall if second else after
+        if before < after and instant == jump.at:
+            return before
+        if column.missing == "forward" and jump.at < instant < jump.at + (after - before):
+            message = f"{column.name} moves missing times forward across {instant:%Y-%m-%d %H:%M} UTC"
+            raise Refused(message, "Declare the column as an instant, or missing: error.")
+    return wall
+
+
+def missing_ranges(column: Column, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """Half-open ranges of a local column that its clock never showed between two instants."""
+    if column.type != "local" or column.zone is None:
+        return ()
+    return tuple(
+        ((jump.at + jump.before).replace(tzinfo=None), (jump.at + jump.after).replace(tzinfo=None))
+        for jump in jumps(column.zone, start - _HOUR, end + _HOUR)
+        if jump.before < jump.after
+    )
+
+
+def shifts(column: Column, zone: str, start: datetime, end: datetime) -> tuple[Shift, ...]:
+    """How values of a time column between two instants become the wall clock of ``zone``."""
+    own = "UTC" if column.type == "instant" else column.zone
+    assert own is not None
+    if own == zone:
+        return (Shift(None, 0),)
+    edges = sorted({jump.at for name in (own, zone) for jump in jumps(name, start, end)})
+    found: list[Shift] = []
+    for at, until in zip([start, *edges], [*edges, None], strict=True):
+        distance = at.astimezone(ZoneInfo(zone)).utcoffset()
+        its = at.astimezone(ZoneInfo(own)).utcoffset()
+        assert distance is not None
+        assert its is not None
+        seconds = int((distance - its).total_seconds())
+        if found and found[-1].seconds == seconds:
+            found.pop()
+        found.append(Shift(None if until is None else bound(column, until), seconds))
+    return tuple(found)

@@ -1,0 +1,458 @@
+"""A query to a plan, or the reason why there is none.
+
+Metrics on one source and event time share one scan; what differs between them stands in the conditions of their
+components, so a value never depends on which other metrics are asked beside it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cxgov.compiler.clock import bound, day_start, missing_ranges, shifts
+from cxgov.compiler.measures import Measured, measured, name, over, scale, substituted, times
+from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
+from cxgov.compiler.plan import Component, Output, Plan, Scan, Split, Table
+from cxgov.compiler.query import GRAINS, Query, Refused
+from cxgov.language.diagnostics import listed, nearest
+from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
+from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Source
+from cxgov.language.paths import Hop, PathError, Route, route
+from cxgov.language.scopes import column_scope, inlined, source_scope
+from cxgov.language.typecheck import Named, infer
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A scan that is being filled."""
+
+    source: Source
+    time: Column | None
+    name: str
+    components: dict[str, Component] = field(default_factory=dict)
+    columns: dict[Component, str] = field(default_factory=dict)
+    tables: dict[tuple[Hop, ...], Table] = field(default_factory=dict)
+
+
+def plan(registry: Registry, query: Query) -> Plan:
+    """The plan of a query.
+
+    Raises:
+        Refused: the question has no exact answer; the message says why and the fix what can be asked.
+    """
+    return _Planner(registry, query).plan()
+
+
+class _Planner:
+    def __init__(self, registry: Registry, query: Query) -> None:
+        self.registry = registry
+        self.query = query
+        self.calendar: Calendar = registry.calendar
+        self.scans: dict[tuple[str, str | None], _Draft] = {}
+        self.scopes: dict[str, dict[str, Named]] = {}
+        self.current: dict[str, None] = {}
+        self.measured: dict[str, tuple[Measured, dict[str, Expr]]] = {}
+
+    def plan(self) -> Plan:
+        query = self.query
+        if not query.metrics:
+            raise Refused("no metric is asked", "Name one; `cxgov list` shows them.")
+        asked = [self.metric(identity) for identity in dict.fromkeys(query.metrics)]
+        if query.grain is not None and query.grain not in GRAINS:
+            raise Refused(f"{query.grain!r} is not a grain", f"Write one of: {listed(GRAINS)}.")
+        base = {part.id: part for metric in asked for part in self.parts(metric)}
+        period, as_of = self.period(list(base.values()))
+        by = tuple(dict.fromkeys(query.by))
+        selection, paths = self.selection()
+        for metric in asked:
+            self.declared(metric, [*by, *paths])
+        found = buckets(period, query.grain, self.calendar) if period and query.grain else ()
+        for metric in base.values():
+            self.add(metric)
+        scans = [
+            self.scan(draft, by, selection, paths, period, as_of, found) for draft in self.scans.values()
+        ]
+        outputs = tuple(self.output(metric) for metric in asked)
+        result = Plan(
+            query=query,
+            period=period,
+            as_of=as_of,
+            zone=self.calendar.zone,
+            buckets=found,
+            splits=scans[0].splits,
+            scans=tuple(scans),
+            outputs=outputs,
+            current=tuple(self.current),
+        )
+        _one_type(scans)
+        _distinct_columns(result)
+        return result
+
+    # --- what is asked ---
+
+    def metric(self, identity: str) -> Metric:
+        metric = self.registry.metrics.get(identity)
+        if metric is None:
+            near = nearest(identity, self.registry.metrics)
+            raise Refused(
+                f"metric {identity!r} does not exist{near}",
+                f"Metrics: {listed(sorted(self.registry.metrics))}.",
+            )
+        if metric.status == "draft" and not self.query.draft:
+            raise Refused(f"metric {identity!r} is a draft", "Ask with --draft, or certify it.")
+        return metric
+
+    def parts(self, metric: Metric) -> list[Metric]:
+        """The metrics with a source of their own that a metric is made of."""
+        if not isinstance(metric.measure, Derived):
+            return [metric]
+        return [part for used in names(metric.measure.of) for part in self.parts(self.registry.metrics[used])]
+
+    def period(self, base: list[Metric]) -> tuple[Period | None, datetime | None]:
+        query = self.query
+        given = query.period is not None, query.start is not None or query.end is not None
+        timeless = [metric.id for metric in base if metric.time is None]
+        if not any(given):
+            if len(timeless) == len(base) and query.grain is None:
+                return None, _utc(query.as_of)
+            lasting = next((metric.id for metric in base if metric.time is not None), timeless[0])
+            if timeless and query.grain is not None:
+                raise Refused(
+                    f"{timeless[0]} has no `time`, so it has no buckets of a {query.grain}",
+                    "Ask it without --grain.",
+                )
+            raise Refused(
+                f"no period is given for {lasting}", "Ask with --period 2026-Q3, or with --start and --end."
+            )
+        if timeless:
+            raise Refused(
+                f"{timeless[0]} has no `time`, so it has no periods", "Ask it alone, without a period."
+            )
+        if all(given):
+            raise Refused("both a period and days are given", "Keep --period, or --start and --end.")
+        if query.period is not None:
+            period = named_period(query.period, self.calendar)
+        elif query.start is None or query.end is None:
+            raise Refused(
+                "only one end of the period is given", "Give --start and --end; the end is not included."
+            )
+        else:
+            period = days_period(query.start, query.end)
+        closed = day_start(period.end, self.calendar.zone) + self.calendar.closes
+        return period, _utc(query.as_of) or closed
+
+    def selection(self) -> tuple[Expr | None, list[str]]:
+        if self.query.where is None:
+            return None, []
+        try:
+            tree = canonical(parse(self.query.where))
+        except ExpressionError as error:
+            raise Refused(f"--where, character {error.at + 1}: {error}", error.fix) from None
+        return tree, list(names(tree))
+
+    def declared(self, metric: Metric, paths: list[str]) -> None:
+        """Refuses a path that is not one of the metric's declared dimensions."""
+        for part in self.parts(metric):
+            source = self.source(part)
+            allowed = [self.route(path, source) for path in metric.dimensions]
+            for path in paths:
+                try:
+                    way = route(path, source, self.registry.sources)
+                except PathError as error:
+                    if path in metric.dimensions:
+                        raise Refused(f"{metric.id}: {error}", error.fix) from None
+                    raise self.undeclared(metric, path, error) from None
+                if way not in allowed:
+                    raise self.undeclared(metric, path, None)
+
+    def undeclared(self, metric: Metric, path: str, why: PathError | None) -> Refused:
+        last = path.rsplit(".", 1)[-1]
+        same = [known for known in metric.dimensions if known.rsplit(".", 1)[-1] == last]
+        if len(same) > 1:
+            return Refused(
+                f"{path!r} is ambiguous for {metric.id}: {listed(same)}", "Write the one that is meant."
+            )
+        near = f"; did you mean {same[0]!r}?" if same else nearest(path, metric.dimensions)
+        reason = f": {why}" if why is not None and not near else ""
+        message = f"{metric.id} cannot be split or filtered by {path!r}{near}{reason}"
+        return Refused(message, f"Its dimensions: {listed(metric.dimensions)}.")
+
+    def source(self, metric: Metric) -> Source:
+        assert metric.source is not None
+        return self.registry.sources[metric.source]
+
+    def scope(self, source: Source) -> dict[str, Named]:
+        if source.id not in self.scopes:
+            self.scopes[source.id] = source_scope(source)
+        return self.scopes[source.id]
+
+    def route(self, path: str, source: Source) -> Route:
+        try:
+            return route(path, source, self.registry.sources)
+        except PathError as error:
+            raise Refused(str(error), error.fix) from None
+
+    # --- scans ---
+
+    def add(self, metric: Metric) -> None:
+        """Puts a metric's components into the scan of its source and event time."""
+        source = self.source(metric)
+        key = (source.id, metric.time)
+        if key not in self.scans:
+            time = source.columns[metric.time] if metric.time else None
+            self.scans[key] = _Draft(
+                source, time, f"{source.id}_by_{metric.time}" if metric.time else f"{source.id}_rows"
+            )
+        draft = self.scans[key]
+        found = measured(metric, source, self.scope(source))
+        columns = {}
+        for role, part in found.components.items():
+            # What two metrics count alike is counted once.
+            columns[role] = draft.columns.setdefault(part, f"{metric.id}_{role}")
+            draft.components[columns[role]] = part
+        self.measured[metric.id] = (found, {role: name(column) for role, column in columns.items()})
+
+    def scan(
+        self,
+        draft: _Draft,
+        by: tuple[str, ...],
+        selection: Expr | None,
+        paths: list[str],
+        period: Period | None,
+        as_of: datetime | None,
+        found: tuple[Bucket, ...],
+    ) -> Scan:
+        source, column = draft.source, draft.time
+        splits = tuple(self.split(path, draft, as_of) for path in by)
+        ways = {path: self.split(path, draft, as_of) for path in paths}
+        if selection is not None:
+            self.check_selection(selection, ways, draft)
+        filters, components = _factored(draft.components)
+        low = high = None
+        starts: tuple[datetime, ...] = ()
+        steps = gaps = ()
+        if period is not None and column is not None:
+            zone = self.calendar.zone
+            first, last = day_start(period.start, zone), day_start(period.end, zone)
+            low, high = bound(column, first), bound(column, last)
+            if self.query.grain == "day":
+                steps = shifts(column, zone, first, last)
+            else:
+                starts = tuple(bound(column, day_start(bucket.start, zone)) for bucket in found)
+            if column.missing == "error":
+                gaps = tuple(gap for gap in missing_ranges(column, first, last) if low <= gap[0] < high)
+        return Scan(
+            name=self.scan_name(draft),
+            source=source,
+            time=column,
+            tables=tuple(draft.tables.values()),
+            splits=splits,
+            filters=filters,
+            selection=selection,
+            ways=ways,
+            components=components,
+            low=low,
+            high=high,
+            arrived_before=_arrival(source, as_of),
+            starts=starts,
+            shifts=steps,
+            missing=gaps,
+        )
+
+    def scan_name(self, draft: _Draft) -> str:
+        relations = {source.relation.rsplit(".", 1)[-1].lower() for source in self.registry.sources.values()}
+        found = draft.name
+        while found in relations:
+            found += "_"
+        return found
+
+    def split(self, path: str, draft: _Draft, as_of: datetime | None) -> Split:
+        way = self.route(path, draft.source)
+        alias, source = draft.source.id, draft.source
+        for i, hop in enumerate(way.hops):
+            trail = way.hops[: i + 1]
+            if trail not in draft.tables:
+                draft.tables[trail] = self.table(trail, alias, draft, as_of, path)
+            alias, source = draft.tables[trail].alias, draft.tables[trail].source
+            assert hop.target == source.id
+        tree = canonical(inlined(way.dimension.expression, source))
+        kind = infer(tree, column_scope(source))
+        return Split(name=path.replace(".", "__"), path=path, table=alias, expression=tree, type=kind.name)
+
+    def table(
+        self, trail: tuple[Hop, ...], parent: str, draft: _Draft, as_of: datetime | None, path: str
+    ) -> Table:
+        hop = trail[-1]
+        target = self.registry.sources[hop.target]
+        own = target.own_entity
+        assert own is not None
+        alias = "_".join(step.entity.role for step in trail)
+        taken = {draft.source.id, *(table.alias for table in draft.tables.values())}
+        while alias in taken:
+            alias += "_"
+        if target.interval is not None:
+            if draft.time is None:
+                message = f"{path!r} changes over time in {target.id}, and {draft.source.id} is measured without a `time`"
+                raise Refused(message, "Give the metric its event time, or use a source without `interval`.")
+            start = target.columns[target.interval.start]
+            if (start.type, start.zone) != (draft.time.type, draft.time.zone):
+                message = f"{target.id} holds from {start.name} ({start.type}), {draft.source.id} happens at {draft.time.name} ({draft.time.type})"
+                raise Refused(message, "Declare both as instants, or as local times of one zone.")
+        else:
+            self.current[path] = None
+        return Table(
+            alias=alias,
+            parent=parent,
+            entity=hop.entity,
+            source=target,
+            key=own.key,
+            arrived_before=_arrival(target, as_of),
+            as_of_fact=target.interval is not None,
+        )
+
+    def check_selection(self, selection: Expr, ways: Mapping[str, Split], draft: _Draft) -> None:
+        scope = {}
+        for path, split in ways.items():
+            source = next((t.source for t in draft.tables.values() if t.alias == split.table), draft.source)
+            columns = column_scope(source)
+            values = columns[str(split.expression.value)].values if split.expression.op == "name" else ()
+            scope[path] = Named(infer(split.expression, columns)._replace(nullable=True), values)
+        try:
+            kind = infer(selection, scope)
+        except ExpressionError as error:
+            raise Refused(f"--where: {error}", error.fix) from None
+        if kind.name != "boolean":
+            raise Refused(f"--where is a {kind}, not a condition", "Compare it, e.g. region = 'EMEA'.")
+
+    # --- outputs ---
+
+    def output(self, metric: Metric) -> Output:
+        formula, n, floors, zero, kind = self.value(metric)
+        factor = scale(metric)
+        if factor != 1:
+            # The factor goes above the line, so that the one division comes last.
+            formula = (
+                over(times(factor, formula.args[0]), formula.args[1])
+                if formula.op == "/"
+                else times(factor, formula)
+            )
+        return Output(metric=metric, formula=formula, n=n, floors=floors, zero=zero, type=kind)
+
+    def value(self, metric: Metric) -> tuple[Expr, Expr, tuple[tuple[Expr, int], ...], bool, str]:
+        """Formula (a fraction where it is a share), n, suppression, whether no rows give 0, and type of a metric."""
+        if not isinstance(metric.measure, Derived):
+            found, columns = self.measured[metric.id]
+            n = substituted(found.n, columns)
+            floors = ((n, metric.min_sample),) if metric.min_sample else ()
+            return substituted(found.formula, columns), n, floors, found.zero, found.type
+        used = list(names(metric.measure.of))
+        values, ns, floors, shown = {}, [], [], []
+        for identity in used:
+            formula, n, its_floors, zero, _ = self.value(self.registry.metrics[identity])
+            ns.extend(n.args if n.op == "least" else [n])
+            floors.extend(its_floors)
+            values[identity] = _suppressed(formula, its_floors)
+            if not zero or its_floors:
+                shown.append(values[identity])
+        unique = list(dict.fromkeys(ns))
+        n = unique[0] if len(unique) == 1 else Expr("least", tuple(unique))
+        formula = substituted(metric.measure.of, values)
+        if not _strict(metric.measure.of):
+            # NULL if any part is, also where `case` or `coalesce` would hide it.
+            missing = [Expr("is null", (value,)) for value in shown]
+            if missing:
+                condition = missing[0] if len(missing) == 1 else Expr("or", tuple(missing))
+                formula = Expr("case", (condition, Expr("null"), formula))
+        if metric.min_sample:
+            floors.append((n, metric.min_sample))
+        return formula, n, tuple(floors), False, "double"
+
+
+def _suppressed(formula: Expr, floors: tuple[tuple[Expr, int], ...]) -> Expr:
+    if not floors:
+        return formula
+    enough = [Expr(">=", (n, Expr("number", (), fewest))) for n, fewest in floors]
+    condition = enough[0] if len(enough) == 1 else Expr("and", tuple(enough))
+    return Expr("case", (condition, formula, Expr("null")))
+
+
+def _strict(tree: Expr) -> bool:
+    """Whether an expression is NULL as soon as one of its parts is."""
+    return tree.op in {"name", "number", "+", "-", "*", "/", "neg", "abs", "ln", "exp", "sqrt"} and all(
+        map(_strict, tree.args)
+    )
+
+
+def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], dict[str, Component]]:
+    """Conditions that every component has, as filters of the scan, and the components without them.
+
+    Where every component still has some of its own, their union prunes rows that none of them counts.
+    """
+    keyed = {
+        key: {write(part): part for part in component.conditions} for key, component in components.items()
+    }
+    shared = set.intersection(*(set(parts) for parts in keyed.values()))
+    filters = {text: part for parts in keyed.values() for text, part in parts.items() if text in shared}
+    rest = {
+        key: Component(
+            function=component.function,
+            conditions=tuple(part for text, part in sorted(keyed[key].items()) if text not in shared),
+            of=component.of,
+            q=component.q,
+            quantile_type=component.quantile_type,
+            type=component.type,
+        )
+        for key, component in components.items()
+    }
+    own = {
+        frozenset(write(part) for part in component.conditions): component.conditions
+        for component in rest.values()
+    }
+    if all(own):
+        # A set of conditions that holds another within it adds no rows to the union.
+        wanted = [conditions for texts, conditions in own.items() if not any(other < texts for other in own)]
+        union = canonical(Expr("or", tuple(_all_of(conditions) for conditions in wanted)))
+        filters[write(union)] = union
+    return tuple(filters[text] for text in sorted(filters)), rest
+
+
+def _all_of(conditions: tuple[Expr, ...]) -> Expr:
+    return conditions[0] if len(conditions) == 1 else Expr("and", conditions)
+
+
+def _arrival(source: Source, as_of: datetime | None) -> datetime | None:
+    if source.arrival is None or as_of is None:
+        return None
+    return bound(source.columns[source.arrival], as_of)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise Refused(f"as of {moment} is no instant", "Write it with a zone, e.g. 2026-10-11T00:00:00Z.")
+    return moment.astimezone(UTC)
+
+
+def _one_type(scans: list[Scan]) -> None:
+    for splits in zip(*(scan.splits for scan in scans), strict=True):
+        kinds = {split.type for split in splits}
+        if len(kinds) > 1:
+            message = f"{splits[0].path!r} is {listed(sorted(kinds))} in the sources of the metrics asked"
+            raise Refused(message, "Ask the metrics one by one, or give the dimension one type.")
+
+
+def _distinct_columns(found: Plan) -> None:
+    """Refuses a result in which one column name would mean two things."""
+    columns = ["period_start", "partial"] if found.query.grain else []
+    columns += [split.name for split in found.splits]
+    for output in found.outputs:
+        identity = output.metric.id
+        columns += (
+            [identity] if found.query.stats == "none" else [identity, f"{identity}_n", f"{identity}_status"]
+        )
+    for column in columns:
+        if columns.count(column) > 1:
+            raise Refused(
+                f"the result would have two columns {column!r}",
+                "Ask these metrics and dimensions one by one.",
+            )

@@ -1,0 +1,209 @@
+"""Expressions of the language to sqlglot trees: typed, bracketed by construction, never by way of text."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from sqlglot import exp
+
+from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.trees import Node, case, cast, number
+from cxgov.language.expressions import Expr
+from cxgov.language.typecheck import Named, Type, infer
+
+_BINARY: Final[dict[str, type[exp.Binary]]] = {
+    "=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
+    "+": exp.Add, "-": exp.Sub, "*": exp.Mul, "%": exp.Mod, "like": exp.Like,
+}  # fmt: skip
+_RANK: Final = {
+    "or": 1, "and": 2, "not": 3, "=": 4, "<>": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "between": 4, "in": 4, "like": 4,
+    "is null": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7,
+}  # fmt: skip
+_ATOM: Final = 9
+_TIMES: Final = frozenset({"instant", "local"})
+
+
+class Scalars:
+    """Writes expressions over one set of names. ``resolve`` gives the node of a name."""
+
+    def __init__(self, dialect: Dialect, scope: Mapping[str, Named], resolve: Callable[[str], Node]) -> None:
+        self.dialect = dialect
+        self.scope = scope
+        self.resolve = resolve
+
+    def type_of(self, tree: Expr) -> Type:
+        return infer(tree, self.scope)
+
+    def node(self, tree: Expr) -> Node:
+        """The node of an expression."""
+        op, args = tree.op, tree.args
+        if op in {"name", "path"}:
+            return self.resolve(str(tree.value))
+        if not args:
+            return self.literal(tree)
+        if op in {"+", "-", "*"}:
+            return self.arithmetic(tree)
+        if op == "/":
+            return self.quotient(tree)
+        if op in _BINARY:
+            right = self.divisor(args[1]) if op == "%" else self.inside(args[1], op, right=True)
+            return _BINARY[op](this=self.inside(args[0], op), expression=right)
+        if op in {"and", "or"}:
+            joined = self.inside(args[0], op)
+            kind = exp.And if op == "and" else exp.Or
+            for arg in args[1:]:
+                joined = kind(this=joined, expression=self.inside(arg, op))
+            return joined
+        match op:
+            case "not" if args[0].op == "is null":
+                return exp.Not(this=self.node(args[0]))
+            case "not":
+                return exp.Not(this=self.inside(args[0], op))
+            case "neg":
+                return exp.Neg(this=self.inside(args[0], op, right=True))
+            case "between":
+                low, high = self.inside(args[1], op, right=True), self.inside(args[2], op, right=True)
+                return exp.Between(this=self.inside(args[0], op), low=low, high=high)
+            case "in":
+                items = [self.inside(arg, op) for arg in args[1:]]
+                return exp.In(this=self.inside(args[0], op), expressions=items)
+            case "is null":
+                return exp.Is(this=self.inside(args[0], op), expression=exp.Null())
+            case "case":
+                return self.case(tree)
+            case _:
+                return self.function(tree)
+
+    def inside(self, tree: Expr, op: str, *, right: bool = False) -> Node:
+        """An operand, bracketed where the operator around it binds as tightly or tighter."""
+        node = self.node(tree)
+        rank = _RANK.get(tree.op, _ATOM)
+        outer = _RANK[op]
+        if rank < outer or (rank == outer and (right or op not in {"and", "or", "+", "*"})):
+            return exp.Paren(this=node)
+        return node
+
+    def literal(self, tree: Expr) -> Node:
+        value = tree.value
+        match tree.op:
+            case "text":
+                return self.dialect.text(str(value))
+            case "number":
+                return number(value)
+            case "boolean":
+                return exp.Boolean(this=value)
+            case "null":
+                return exp.Null()
+            case "interval":
+                assert isinstance(value, timedelta)
+                return number(value // timedelta(microseconds=1))
+            case "date":
+                assert isinstance(value, date)
+                return self.dialect.day(value)
+            case _:
+                assert isinstance(value, datetime)
+                return (
+                    self.dialect.instant(value.astimezone(UTC))
+                    if tree.op == "instant"
+                    else self.dialect.local(value)
+                )
+
+    def arithmetic(self, tree: Expr) -> Node:
+        left, right = (self.type_of(arg) for arg in tree.args)
+        a, b = tree.args
+        if tree.op == "-" and left.name in _TIMES and right.name in _TIMES:
+            kind = "local" if left.name == "local" and left.zone in {"UTC", "Etc/UTC"} else "instant"
+            return self.dialect.elapsed(self.instant(a, left), self.instant(b, right), kind)
+        if tree.op == "-" and left.name == "date":
+            return self.dialect.days_between(self.inside(a, "-"), self.inside(b, "-", right=True))
+        if left.name == "instant" or right.name == "instant":
+            moment, length = (a, b) if left.name == "instant" else (b, a)
+            amount = self.node(length)
+            if tree.op == "-":
+                amount = exp.Neg(this=self.inside(length, "neg", right=True))
+            return self.dialect.plus(self.inside(moment, "+"), amount)
+        kind = _BINARY[tree.op]
+        node = kind(this=self.inside(a, tree.op), expression=self.inside(b, tree.op, right=True))
+        if "duration" in {left.name, right.name} and {left.name, right.name} & {"decimal", "double"}:
+            return _double(node)
+        return node
+
+    def instant(self, tree: Expr, kind: Type) -> Node:
+        """A time as it is subtracted: local time becomes the instant that it means, unless its clock never jumps."""
+        node = self.inside(tree, "-")
+        if kind.name == "instant" or kind.zone in {"UTC", "Etc/UTC"}:
+            return node
+        assert kind.zone is not None
+        return self.dialect.as_instant(node, kind.zone, self.twice(tree))
+
+    def twice(self, tree: Expr) -> str | None:
+        named = self.scope.get(str(tree.value)) if tree.op == "name" else None
+        return named.twice if named else None
+
+    def quotient(self, tree: Expr) -> Node:
+        top, bottom = tree.args
+        left = self.node(top)
+        if self.type_of(top).name != "double":
+            left = _double(left)
+        elif _RANK.get(top.op, _ATOM) < _RANK["/"]:
+            left = exp.Paren(this=left)
+        return exp.Div(this=left, expression=self.divisor(bottom), typed=True, safe=False)
+
+    def divisor(self, tree: Expr) -> Node:
+        """What is divided by; zero gives NULL on every engine."""
+        node = self.inside(tree, "/", right=True)
+        if tree.op == "number" and tree.value:
+            return node
+        return exp.Nullif(this=self.node(tree), expression=number(0))
+
+    def case(self, tree: Expr) -> Node:
+        *pairs, default = tree.args
+        whens = [
+            (self.node(condition), self.node(value))
+            for condition, value in zip(pairs[::2], pairs[1::2], strict=True)
+        ]
+        return case(whens, None if default.op == "null" else self.node(default))
+
+    def function(self, tree: Expr) -> Node:
+        args = [self.node(arg) for arg in tree.args]
+        first, *rest = args
+        match tree.op:
+            case "coalesce":
+                return exp.Coalesce(this=first, expressions=rest)
+            case "nullif":
+                return exp.Nullif(this=first, expression=rest[0])
+            case "greatest":
+                return exp.Anonymous(this="GREATEST", expressions=args)
+            case "least":
+                return exp.Anonymous(this="LEAST", expressions=args)
+            case "abs":
+                return exp.Abs(this=first)
+            case "lower":
+                return exp.Lower(this=first)
+            case "upper":
+                return exp.Upper(this=first)
+            case "trim":
+                return exp.Trim(this=first)
+            case "length":
+                return exp.Length(this=first)
+            case "ceil" | "floor":
+                if self.type_of(tree.args[0]).name == "integer":
+                    return first
+                return exp.Ceil(this=first) if tree.op == "ceil" else exp.Floor(this=first)
+        value = first if self.type_of(tree.args[0]).name == "double" else _double(first)
+        if tree.op == "exp":
+            return exp.Exp(this=value)
+        # Outside their domain the engines fail or give NaN; here it is NULL.
+        zero = number(0)
+        if tree.op == "ln":
+            return case([(exp.GT(this=_bracketed(first), expression=zero), exp.Ln(this=value))])
+        return case([(exp.GTE(this=_bracketed(first), expression=zero), exp.Sqrt(this=value))])
+
+
+def _double(node: Node) -> exp.Cast:
+    return cast(node, "double")
+
+
+def _bracketed(node: Node) -> Node:
+    copied = node.copy()
+    return copied if isinstance(copied, exp.Column | exp.Literal) else exp.Paren(this=copied)

@@ -1,0 +1,475 @@
+"""A plan to the SQL of a dialect: common table expressions that say what they are, and the checks of the data.
+
+buckets                    the period's buckets, from the calendar
+<source>_by_<time>         one scan of a source: what is counted, by bucket and dimension
+every_line                 the scans' lines and one for each bucket and group without rows
+totals                     one line for each bucket and group
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlglot import exp
+
+from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.plan import Component, Output, Plan, Scan, Split, Table
+from cxgov.compiler.scalars import Scalars
+from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, select, string, union
+from cxgov.language.expressions import Expr, names
+from cxgov.language.scopes import column_scope
+from cxgov.language.typecheck import Named, Type
+
+_NOT_NULL: Final = {kind: Named(Type(kind, nullable=False)) for kind in ("integer", "decimal", "double")}
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of the result: ``role`` is period, partial, dimension, value, n or status."""
+
+    name: str
+    type: str
+    role: str
+    metric: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """A statement that counts rows which the data must not have, and what is wrong where it finds any."""
+
+    sql: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One statement with its result's columns and the checks that `run` makes before it."""
+
+    sql: str
+    dialect: str
+    columns: tuple[ResultColumn, ...]
+    checks: tuple[DataCheck, ...]
+    plan: Plan
+
+
+def to_sql(plan: Plan, dialect_name: str) -> Compiled:
+    """The statement of a plan in a dialect; the same plan gives the same bytes.
+
+    Raises:
+        Refused: the dialect lacks a construct that would be exact.
+    """
+    dialect = dialect_named(dialect_name)
+    statement = _Statement(plan, dialect)
+    text = dialect_text(dialect, statement.tree())
+    checks = tuple(statement.checks())
+    return Compiled(f"{header(plan)}\n{text}\n", dialect.name, tuple(statement.columns()), checks, plan)
+
+
+def dialect_text(dialect: Dialect, tree: Node) -> str:
+    """A tree as formatted text."""
+    return tree.sql(dialect=dialect.sqlglot, pretty=True, comments=False, copy=False)
+
+
+def header(plan: Plan) -> str:
+    """What the statement answers, as a comment for its reader."""
+    query = plan.query
+    lines = [", ".join(query.metrics)]
+    split = [*query.by, *([f"each {query.grain}"] if query.grain else [])]
+    if split:
+        lines[0] += f" by {', '.join(split)}"
+    if query.where:
+        lines.append(f"where {' '.join(query.where.split())}")
+    if plan.period is not None:
+        period = plan.period
+        days = f"{period.start} to before {period.end}"
+        name = "" if period.name.startswith(str(period.start)) else f"{period.name}: "
+        lines.append(f"period {name}{days}, days of {plan.zone}")
+    if plan.as_of is not None:
+        lines.append(f"as of {plan.as_of:%Y-%m-%dT%H:%M:%SZ}")
+    if plan.current:
+        lines.append(f"as it is now, not as it was: {', '.join(plan.current)}")
+    return "\n".join(f"-- {line}" for line in lines)
+
+
+class _Statement:
+    def __init__(self, plan: Plan, dialect: Dialect) -> None:
+        self.plan = plan
+        self.dialect = dialect
+        # A scan alone, without buckets to fill, is its own result.
+        self.direct = not plan.buckets and len(plan.scans) == 1
+
+    def tree(self) -> Node:
+        plan, dialect = self.plan, self.dialect
+        tables: list[tuple[str, Node]] = []
+        if plan.buckets:
+            tables.append(
+                ("buckets", dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]))
+            )
+        tables.extend((scan.name, _ScanSql(plan, scan, dialect).tree()) for scan in plan.scans)
+        if not self.direct:
+            tables.append(("every_line", self.every_line()))
+            tables.append(("totals", self.totals()))
+        query = select(self.outputs(), dialect.table(self.base), joins=self.bucket_join(), order=self.order())
+        query.set("with_", exp.With(expressions=[_cte(dialect, name, table) for name, table in tables]))
+        return query
+
+    @property
+    def base(self) -> str:
+        """The table that the result is read from."""
+        return self.plan.scans[0].name if self.direct else "totals"
+
+    def bucket_join(self) -> list[exp.Join]:
+        if not self.plan.buckets:
+            return []
+        column = self.dialect.column
+        on = exp.EQ(this=column("period_start", "buckets"), expression=column("period_start", self.base))
+        return [join(self.dialect.table("buckets"), on)]
+
+    def order(self) -> list[exp.Ordered]:
+        qualifier = self.base if self.plan.buckets else None
+        return [self.dialect.ordered(self.dialect.column(key, qualifier), kind) for key, kind in self.keys()]
+
+    def keys(self) -> list[tuple[str, str]]:
+        period = [("period_start", "date")] if self.plan.buckets else []
+        return period + [(split.name, split.type) for split in self.plan.splits]
+
+    def every_line(self) -> Node:
+        """The lines of every scan, and one for each bucket and group, so that none is missing."""
+        dialect = self.dialect
+        keys = [key for key, _ in self.keys()]
+        everything = [(scan, key) for scan in self.plan.scans for key in scan.components]
+        parts: list[exp.Query] = []
+        for scan in self.plan.scans:
+            cells: list[Node] = [dialect.column(key) for key in keys]
+            for owner, key in everything:
+                cells.append(
+                    dialect.column(key) if owner is scan else self.missing(key, owner.components[key])
+                )
+            parts.append(select(cells, dialect.table(scan.name)))
+        if self.plan.buckets:
+            parts.append(self.grid([self.missing(key, owner.components[key]) for owner, key in everything]))
+        return union(parts, distinct=False)
+
+    def missing(self, key: str, component: Component) -> Node:
+        return self.dialect.alias(self.dialect.null(component.type), key)
+
+    def grid(self, cells: list[Node]) -> exp.Query:
+        dialect, splits = self.dialect, self.plan.splits
+        keys: list[Node] = [dialect.column("period_start", "buckets")]
+        keys += [dialect.column(split.name, "groups_found") for split in splits]
+        if not splits:
+            return select(keys + cells, dialect.table("buckets"))
+        groups = union(
+            [
+                select(
+                    [dialect.column(split.name) for split in splits],
+                    dialect.table(scan.name),
+                    distinct=i == 0,
+                )
+                for i, scan in enumerate(self.plan.scans)
+            ],
+            distinct=True,
+        )
+        named = exp.Subquery(this=groups, alias=exp.TableAlias(this=dialect.identifier("groups_found")))
+        return select(keys + cells, dialect.table("buckets"), joins=[join(named, kind="CROSS")])
+
+    def totals(self) -> Node:
+        dialect = self.dialect
+        keys = [key for key, _ in self.keys()]
+        cells: list[Node] = [dialect.column(key) for key in keys]
+        for scan in self.plan.scans:
+            for key, component in scan.components.items():
+                value: Node = exp.Max(this=dialect.column(key))
+                if component.function in {"count", "distinct", "sum"}:
+                    value = exp.Coalesce(this=value, expressions=[number(0)])
+                cells.append(dialect.alias(value, key))
+        return select(cells, dialect.table("every_line"), group=ordinals(len(keys)) if keys else None)
+
+    def outputs(self) -> list[Node]:
+        dialect = self.dialect
+        qualifier = self.base if self.plan.buckets else None
+        cells: list[Node] = []
+        if self.plan.buckets:
+            cells = [dialect.column("period_start", "buckets"), dialect.column("partial", "buckets")]
+        cells += [dialect.column(split.name, qualifier) for split in self.plan.splits]
+        scope = {
+            key: _NOT_NULL[part.type] for scan in self.plan.scans for key, part in scan.components.items()
+        }
+        scalars = Scalars(dialect, scope, lambda name: dialect.column(name))
+        for output in self.plan.outputs:
+            cells += self.output(output, scalars)
+        return cells
+
+    def output(self, output: Output, scalars: Scalars) -> list[Node]:
+        dialect, identity = self.dialect, output.metric.id
+        value = scalars.node(output.formula)
+        if output.type == "integer":
+            # Engines widen sums of integers in their own ways.
+            value = value if _is_count(output, self.plan) else cast(value, "bigint")
+        zero = Expr("number", (), 0)
+        empty = Expr("=", (output.n, zero))
+        few = _any([Expr("<", (n, Expr("number", (), fewest))) for n, fewest in output.floors])
+        enough = _all([Expr(">=", (n, Expr("number", (), fewest))) for n, fewest in output.floors])
+        shown = None if enough is None else Expr("or", (empty, enough))
+        if enough is not None and shown is not None:
+            value = case([(scalars.node(shown if output.zero else enough), value)])
+        cells: list[Node] = [dialect.alias(value, identity)]
+        if self.plan.query.stats == "none":
+            return cells
+        whens = [] if output.zero else [(scalars.node(empty), string("no_data"))]
+        if few is not None:
+            hidden = few if not output.zero else Expr("and", (Expr(">", (output.n, zero)), few))
+            whens.append((scalars.node(hidden), string("suppressed")))
+        n = scalars.node(output.n) if shown is None else case([(scalars.node(shown), scalars.node(output.n))])
+        status = case(whens, string("ok")) if whens else string("ok")
+        return [*cells, dialect.alias(n, f"{identity}_n"), dialect.alias(status, f"{identity}_status")]
+
+    def columns(self) -> list[ResultColumn]:
+        found = []
+        if self.plan.buckets:
+            found += [
+                ResultColumn("period_start", "date", "period"),
+                ResultColumn("partial", "boolean", "partial"),
+            ]
+        found += [ResultColumn(split.name, split.type, "dimension") for split in self.plan.splits]
+        for output in self.plan.outputs:
+            identity, unit = output.metric.id, output.metric.unit
+            found.append(ResultColumn(identity, output.type, "value", identity, unit))
+            if self.plan.query.stats != "none":
+                found.append(ResultColumn(f"{identity}_n", "integer", "n", identity))
+                found.append(ResultColumn(f"{identity}_status", "text", "status", identity))
+        return found
+
+    def checks(self) -> list[DataCheck]:
+        """What the rows of this question must not hold."""
+        found = []
+        for scan in self.plan.scans:
+            its = _ScanSql(self.plan, scan, self.dialect)
+            if scan.missing and scan.time is not None:
+                message = f"rows of {scan.source.id} have a {scan.time.name} that the clock of {scan.time.zone} never showed"
+                fix = "correct them, or declare missing: forward"
+                found.append(DataCheck(dialect_text(self.dialect, its.never_shown()), f"{message}: {fix}"))
+            if scan.tables:
+                joined = " and ".join(dict.fromkeys(table.source.id for table in scan.tables))
+                message = f"rows of {scan.source.id} would be counted again, as a key of {joined} stands more than once"
+                found.append(
+                    DataCheck(
+                        dialect_text(self.dialect, its.multiplied()), f"{message}: `cxgov check` says where"
+                    )
+                )
+        return found
+
+
+class _ScanSql:
+    """One scan of a source as a query."""
+
+    def __init__(self, plan: Plan, scan: Scan, dialect: Dialect) -> None:
+        self.plan = plan
+        self.scan = scan
+        self.dialect = dialect
+        self.alias = scan.source.id
+        self.qualified = bool(scan.tables) or self.collides()
+        self.scalars = {self.alias: self.for_table(self.alias)}
+        for table in scan.tables:
+            self.scalars[table.alias] = self.for_table(table.alias)
+
+    def collides(self) -> bool:
+        """Whether an output name is also a column that means something else."""
+        outputs = {"period_start", *self.scan.components, *(split.name for split in self.scan.splits)}
+        same = {
+            split.name
+            for split in self.scan.splits
+            if split.expression.op == "name" and split.expression.value == split.name
+        }
+        return bool((outputs - same) & set(self.scan.source.columns))
+
+    def for_table(self, alias: str) -> Scalars:
+        source = self.scan.table_source(alias)
+        qualifier = alias if self.qualified else None
+        return Scalars(self.dialect, column_scope(source), lambda name: self.dialect.column(name, qualifier))
+
+    def own(self, name: str) -> Node:
+        return self.dialect.column(name, self.alias if self.qualified else None)
+
+    def tree(self) -> Node:
+        scan, dialect = self.scan, self.dialect
+        base = self.scalars[self.alias]
+        keys: list[Node] = [dialect.alias(self.bucket(), "period_start")] if self.plan.buckets else []
+        keys += [self.split(split) for split in scan.splits]
+        return select(
+            keys + [dialect.alias(self.component(part, base), key) for key, part in scan.components.items()],
+            self.relation(scan.source.relation, self.alias),
+            joins=self.joins(),
+            where=self.conditions(base),
+            group=ordinals(len(keys)) if keys else None,
+        )
+
+    def never_shown(self) -> Node:
+        """Counts the rows of the period whose wall-clock time its zone left out."""
+        time, dialect = self.scan.time, self.dialect
+        assert time is not None
+        gaps = [
+            conjunction(
+                [
+                    exp.GTE(this=self.own(time.name), expression=dialect.moment(low)),
+                    exp.LT(this=self.own(time.name), expression=dialect.moment(high)),
+                ]
+            )
+            for low, high in self.scan.missing
+        ]
+        either = gaps[0]
+        for gap in gaps[1:]:
+            either = exp.Or(this=either, expression=gap)
+        return select(
+            [exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=[either]
+        )
+
+    def multiplied(self) -> Node:
+        """Counts the rows that the joins add."""
+        base = self.relation(self.scan.source.relation, self.alias)
+        alone = select([exp.Count(this=exp.Star())], base.copy(), where=self.in_period())
+        more = exp.Sub(this=exp.Count(this=exp.Star()), expression=exp.Subquery(this=alone))
+        return select([more], base, joins=self.joins(), where=self.in_period())
+
+    def joins(self) -> list[exp.Join]:
+        return [
+            join(self.relation(table.source.relation, table.alias), self.joined(table), side="LEFT")
+            for table in self.scan.tables
+        ]
+
+    def relation(self, name: str, alias: str) -> exp.Table:
+        table = self.dialect.relation(name)
+        if self.qualified and name.rsplit(".", 1)[-1].lower() != alias:
+            table.set("alias", exp.TableAlias(this=self.dialect.identifier(alias)))
+        return table
+
+    def split(self, split: Split) -> Node:
+        node = self.scalars[split.table].node(split.expression)
+        if isinstance(node, exp.Column) and node.name == split.name:
+            return node
+        return self.dialect.alias(node, split.name)
+
+    def bucket(self) -> Node:
+        scan, dialect = self.scan, self.dialect
+        assert scan.time is not None
+        time = self.own(scan.time.name)
+        if scan.shifts:
+            return dialect.calendar_day(time, scan.time.type, scan.shifts)
+        # The rows lie in the period, so each bucket is told by where the next begins.
+        pairs: list[tuple[Node, Node]] = [
+            (exp.LT(this=time.copy(), expression=dialect.moment(following)), dialect.day(bucket.start))
+            for bucket, following in zip(self.plan.buckets[:-1], scan.starts[1:], strict=True)
+        ]
+        last = dialect.day(self.plan.buckets[-1].start)
+        return case(pairs, last) if pairs else last
+
+    def in_period(self) -> list[Node]:
+        """The rows that happened in the period and had arrived."""
+        scan = self.scan
+        found: list[Node] = []
+        if scan.time is not None and scan.low is not None and scan.high is not None:
+            time = self.own(scan.time.name)
+            found.append(exp.GTE(this=time, expression=self.dialect.moment(scan.low)))
+            found.append(exp.LT(this=time.copy(), expression=self.dialect.moment(scan.high)))
+        if scan.arrived_before is not None and scan.source.arrival is not None:
+            found.append(
+                exp.LT(
+                    this=self.own(scan.source.arrival), expression=self.dialect.moment(scan.arrived_before)
+                )
+            )
+        return found
+
+    def conditions(self, base: Scalars) -> list[Node]:
+        scan = self.scan
+        found = self.in_period() + [base.inside(condition, "and") for condition in scan.filters]
+        if scan.selection is not None:
+            found.append(self.selected(scan.selection))
+        return found
+
+    def selected(self, selection: Expr) -> Node:
+        ways = self.scan.ways
+        scope = {}
+        for path in names(selection):
+            split = ways[path]
+            scope[path] = Named(self.scalars[split.table].type_of(split.expression))
+
+        def resolve(path: str) -> Node:
+            node = self.scalars[ways[path].table].node(ways[path].expression)
+            return node if isinstance(node, exp.Column) else exp.Paren(this=node)
+
+        return Scalars(self.dialect, scope, resolve).inside(selection, "and")
+
+    def joined(self, table: Table) -> Node:
+        dialect = self.dialect
+        on: list[Node] = [
+            exp.EQ(this=dialect.column(there, table.alias), expression=dialect.column(here, table.parent))
+            for here, there in zip(table.entity.key, table.key, strict=True)
+        ]
+        interval = table.source.interval
+        if table.as_of_fact and interval is not None and self.scan.time is not None:
+            time = self.own(self.scan.time.name)
+            until = dialect.column(interval.until, table.alias)
+            on.append(exp.LTE(this=dialect.column(interval.start, table.alias), expression=time))
+            open_end = exp.Is(this=until.copy(), expression=exp.Null())
+            on.append(
+                exp.Paren(this=exp.Or(this=exp.GT(this=until, expression=time.copy()), expression=open_end))
+            )
+        if table.arrived_before is not None and table.source.arrival is not None:
+            arrival = dialect.column(table.source.arrival, table.alias)
+            on.append(exp.LT(this=arrival, expression=self.dialect.moment(table.arrived_before)))
+        return conjunction(on)
+
+    def component(self, part: Component, base: Scalars) -> Node:
+        dialect = self.dialect
+        condition = _all(list(part.conditions))
+        if part.function == "count":
+            if condition is None:
+                return exp.Count(this=exp.Star())
+            return dialect.count_if(base.node(condition))
+        if part.function == "distinct" and len(part.of) > 1:
+            true = exp.Boolean(this=True)
+            return dialect.count_distinct_rows(
+                [base.node(of) for of in part.of], true if condition is None else base.node(condition)
+            )
+        of = base.node(part.of[0])
+        if condition is not None:
+            of = case([(base.node(condition), of)])
+        match part.function:
+            case "distinct":
+                return exp.Count(this=exp.Distinct(expressions=[of]))
+            case "sum":
+                return exp.Coalesce(this=exp.Sum(this=of), expressions=[number(0)])
+            case "min":
+                return exp.Min(this=of)
+            case "max":
+                return exp.Max(this=of)
+            case _:
+                assert part.q is not None
+                assert part.quantile_type is not None
+                return dialect.quantile(cast(of, "double"), part.q, part.quantile_type)
+
+
+def _cte(dialect: Dialect, name: str, table: Node) -> exp.CTE:
+    return exp.CTE(this=table, alias=exp.TableAlias(this=dialect.identifier(name)))
+
+
+def _is_count(output: Output, plan: Plan) -> bool:
+    """Whether the value is a count as the engine gives it, which is a BIGINT everywhere."""
+    if output.formula.op != "name":
+        return False
+    parts = {key: part for scan in plan.scans for key, part in scan.components.items()}
+    return parts[str(output.formula.value)].function in {"count", "distinct"}
+
+
+def _all(conditions: list[Expr]) -> Expr | None:
+    if not conditions:
+        return None
+    return conditions[0] if len(conditions) == 1 else Expr("and", tuple(conditions))
+
+
+def _any(conditions: "list[Expr | None] | list[Expr]") -> Expr | None:
+    present = [condition for condition in conditions if condition is not None]
+    if not present:
+        return None
+    return present[0] if len(present) == 1 else Expr("or", tuple(present))

@@ -1,0 +1,1 @@
+"""Where SQL runs: one module an engine, behind one protocol."""

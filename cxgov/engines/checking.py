@@ -1,0 +1,104 @@
+"""A source's declarations held against the data: keys, NULLs, values, ranges, references, order of times."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.sql import dialect_text
+from cxgov.compiler.trees import Node, conjunction, number, select, string
+from cxgov.engines.protocol import Engine, check_columns
+from cxgov.language.model import Registry, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Rows of a source that break one of its declarations."""
+
+    source: str
+    rule: str
+    rows: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    rule: str
+    sql: Node
+    message: str
+
+
+def check_sources(engine: Engine, sources: Sequence[Source], registry: Registry) -> tuple[Finding, ...]:
+    """Every declaration that the data breaks, with the number of rows.
+
+    Raises:
+        EngineError: a relation or column is missing, or of another type.
+    """
+    check_columns(engine, sources)
+    dialect = dialect_named(engine.dialect)
+    found = []
+    for source in sources:
+        for item in _checks(source, registry, dialect):
+            count = engine.rows(dialect_text(dialect, item.sql))[0][0]
+            if count:
+                found.append(Finding(source.id, item.rule, int(count), item.message))
+    return tuple(found)
+
+
+def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_Check]:
+    column, relation = dialect.column, source.relation
+
+    def rows(*conditions: Node) -> Node:
+        return select([exp.Count(this=exp.Star())], dialect.relation(relation), where=conditions)
+
+    repeated = select(
+        [column(name) for name in source.key],
+        dialect.relation(relation),
+        group=exp.Group(expressions=[column(name) for name in source.key]),
+    )
+    repeated.set("having", exp.Having(this=exp.GT(this=exp.Count(this=exp.Star()), expression=number(1))))
+    named = exp.Subquery(this=repeated, alias=exp.TableAlias(this=dialect.identifier("repeated")))
+    yield _Check(
+        "key",
+        select([exp.Count(this=exp.Star())], named),
+        f"keys ({', '.join(source.key)}) stand more than once",
+    )
+    for name, its in source.columns.items():
+        if not its.nullable:
+            yield _Check("null", rows(_is_null(column(name))), f"rows have no {name}, which is not nullable")
+        if its.values:
+            values = [string(value) if isinstance(value, str) else number(value) for value in its.values]
+            other = exp.Not(this=exp.In(this=column(name), expressions=values))
+            yield _Check("values", rows(other), f"rows have a {name} that is none of its declared values")
+        if its.range:
+            low, high = (exp.Literal.number(end) for end in its.range)
+            outside = exp.Not(this=exp.Between(this=column(name), low=low, high=high))
+            yield _Check(
+                "range", rows(outside), f"rows have a {name} outside {its.range[0]} to {its.range[1]}"
+            )
+    if source.interval is not None:
+        backwards = exp.LT(this=column(source.interval.until), expression=column(source.interval.start))
+        message = f"rows end ({source.interval.until}) before they begin ({source.interval.start})"
+        yield _Check("interval", rows(backwards), message)
+    for role, entity in source.entities.items():
+        target = registry.sources.get(entity.source) if entity.source else None
+        own = target.own_entity if target else None
+        if target is None or own is None:
+            continue
+        there = [
+            exp.EQ(this=column(far, "found"), expression=column(near, "referring"))
+            for near, far in zip(entity.key, own.key, strict=True)
+        ]
+        table = dialect.relation(target.relation)
+        table.set("alias", exp.TableAlias(this=dialect.identifier("found")))
+        here = dialect.relation(relation)
+        here.set("alias", exp.TableAlias(this=dialect.identifier("referring")))
+        exists = exp.Exists(this=select([number(1)], table, where=[conjunction(there)]))
+        known = [exp.Not(this=_is_null(column(near, "referring"))) for near in entity.key]
+        query = select([exp.Count(this=exp.Star())], here, where=[*known, exp.Not(this=exists)])
+        yield _Check("reference", query, f"rows refer by {role} to a row that {target.id} does not have")
+
+
+def _is_null(node: Node) -> Node:
+    return exp.Is(this=node, expression=exp.Null())

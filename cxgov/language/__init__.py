@@ -1,0 +1,1 @@
+"""What a registry says: bytes to documents to a model, with every place and every problem."""

@@ -1,0 +1,406 @@
+"""The closed expression language: text of one SQL scalar to a tree, and the tree's canonical form.
+
+What the grammar cannot say cannot be written: no subquery, no ``*``, no comment, no ``;``, no function that reads a
+file, a setting or the clock. Case, spaces, brackets, the order of ``and``/``or`` operands and the side on which a
+literal stands do not change the canonical form; anything else does.
+
+    or         = and {"or" and}
+    and        = not {"and" not}
+    not        = "not" not | predicate
+    predicate  = sum [("=" | "<>" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "between" sum "and" sum
+               | ["not"] "in" "(" sum {"," sum} ")" | ["not"] "like" text | "is" ["not"] "null"]
+    sum        = product {("+" | "-") product}
+    product    = unary {("*" | "/" | "%") unary}
+    unary      = "-" unary | primary
+    primary    = number | text | "true" | "false" | "null" | "date" text | "timestamp" text | "interval" text unit
+               | "case" {"when" or "then" or} ["else" or] "end" | function "(" or {"," or} ")"
+               | name {"." name} | "(" or ")"
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final, NoReturn, TypeAlias
+
+MAX_DEPTH: Final = 60
+MAX_TOKENS: Final = 1_000
+
+# Name to (fewest, most) arguments. All are pure and give the same on every supported engine.
+FUNCTIONS: Final = {
+    "abs": (1, 1), "ceil": (1, 1), "floor": (1, 1), "ln": (1, 1), "exp": (1, 1), "sqrt": (1, 1),
+    "lower": (1, 1), "upper": (1, 1), "trim": (1, 1), "length": (1, 1),
+    "coalesce": (2, 20), "nullif": (2, 2), "greatest": (2, 20), "least": (2, 20),
+}  # fmt: skip
+UNITS: Final = {
+    "second": 1, "seconds": 1, "minute": 60, "minutes": 60, "hour": 3600, "hours": 3600,
+    "day": 86400, "days": 86400, "week": 604800, "weeks": 604800,
+}  # fmt: skip
+_KEYWORDS: Final = frozenset(
+    "and or not between in like is null true false case when then else end select from where".split()
+)
+_LITERALS: Final = {"true": True, "false": False, "null": None}
+_NOT, _PREDICATE, _UNARY = 3, 4, 7
+_BINDING: Final = {
+    "or": 1, "and": 2, "not": _PREDICATE, "between": _PREDICATE, "in": _PREDICATE, "like": _PREDICATE, "is": _PREDICATE,
+    "=": _PREDICATE, "<>": _PREDICATE, "!=": _PREDICATE, "<": _PREDICATE, "<=": _PREDICATE, ">": _PREDICATE,
+    ">=": _PREDICATE, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6,
+}  # fmt: skip
+_NAME_PARTS: Final = "Name its parts as dimensions of the source."
+_TELLING: Final = {
+    "--": ("comments cannot be written in an expression", "Write it as a YAML comment, outside the value."),
+    "/*": ("comments cannot be written in an expression", "Write it as a YAML comment, outside the value."),
+    ";": ("';' cannot be written: an expression is one scalar", "Remove it and what follows."),
+    '"': ("double quotes are not used", "Write text in single quotes and names bare."),
+    "'": ("a text without its closing quote", "Close it with '; a quote inside is written ''."),
+    "select": (
+        "a subquery cannot be written",
+        "Declare the other relation as a source and refer to it by an entity.",
+    ),
+    "*": ("'*' stands only between two numbers", "Name the column; rows are counted by `count: rows`."),
+}
+_FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+(?:\.[0-9]+)?(?![A-Za-z0-9_.]))"
+    r"|(?P<text>'(?:[^']|'')*')|(?P<sign><=|>=|<>|!=|--|/\*|[-+*/%()<>=,.])|(?P<end>$)|(?P<bad>.))",
+    re.DOTALL | re.ASCII,
+)
+
+Literal: TypeAlias = str | int | Decimal | bool | date | datetime | timedelta | None
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be taken, with the offset in its text."""
+
+    def __init__(self, message: str, at: int, fix: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A node: an operator with its operands, a name, or a literal with its value.
+
+    ``op`` is ``name``, ``path`` (value: the dotted text), ``text``, ``number``, ``boolean``, ``null``, ``date``,
+    ``instant``, ``local``, ``interval``, ``and``, ``or``, ``not``, a comparison or arithmetic sign, ``neg``,
+    ``between``, ``in``, ``like``, ``is null``, ``case`` (pairs, then the default) or a function's name.
+    ``at`` is the offset in the text and no part of equality.
+    """
+
+    op: str
+    args: tuple["Expr", ...] = ()
+    value: Literal = None
+    at: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return write(self)
+
+
+class _Parser:
+    """Precedence climbing over the tokens; one call an operand."""
+
+    __slots__ = ("depth", "i", "tokens")
+
+    def __init__(self, text: str) -> None:
+        self.tokens = [
+            (kind, word.lower() if kind == "word" else word, start)
+            for kind, word, start in (
+                (m.lastgroup, m[m.lastindex], m.start(m.lastindex)) for m in _TOKEN.finditer(text)
+            )  # type: ignore[index, arg-type]
+        ]
+        self.i = 0
+        self.depth = 0
+        if len(self.tokens) > MAX_TOKENS:
+            raise ExpressionError(
+                f"an expression of more than {MAX_TOKENS:,} words and signs", 0, _NAME_PARTS
+            )
+
+    def fail(self, expected: str) -> NoReturn:
+        kind, word, at = self.tokens[self.i]
+        if word in _TELLING:
+            raise ExpressionError(_TELLING[word][0], at, _TELLING[word][1])
+        found = "the end" if kind == "end" else repr(word)
+        raise ExpressionError(f"found {found}, expected {expected}", at)
+
+    def take(self, word: str) -> bool:
+        # Texts keep their quotes and numbers are no words, so the word alone tells.
+        if self.tokens[self.i][1] == word:
+            self.i += 1
+            return True
+        return False
+
+    def need(self, word: str) -> None:
+        if not self.take(word):
+            self.fail(repr(word))
+
+    def whole(self) -> Expr:
+        tree = self.expression(0)
+        if self.tokens[self.i][0] != "end":
+            self.fail("an operator or the end")
+        return tree
+
+    def expression(self, floor: int) -> Expr:
+        """An expression whose operators all bind tighter than ``floor``."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self.tokens[self.i][2], _NAME_PARTS)
+        kind, word, at = self.tokens[self.i]
+        if word == "not" and floor < _NOT:
+            self.i += 1
+            left = Expr("not", (self.expression(_NOT - 1),), None, at)
+        elif word == "-":
+            self.i += 1
+            left = Expr("neg", (self.expression(_UNARY - 1),), None, at)
+        else:
+            left = self.primary(kind, word, at)
+        while True:
+            _, word, at = self.tokens[self.i]
+            binding = _BINDING.get(word, 0)
+            if binding <= floor:
+                self.depth -= 1
+                return left
+            self.i += 1
+            if binding == _PREDICATE:
+                left = self.predicate(left, word, at)
+                if _BINDING.get(self.tokens[self.i][1]) == _PREDICATE:
+                    self.fail("'and', 'or' or the end")
+            elif binding > _PREDICATE:
+                left = Expr(word, (left, self.expression(binding)), None, at)
+            else:
+                args = [left, self.expression(binding)]
+                while self.take(word):
+                    args.append(self.expression(binding))
+                left = Expr(word, tuple(args), None, left.at)
+
+    def predicate(self, left: Expr, word: str, at: int) -> Expr:
+        if word in _FLIPPED or word == "!=":
+            return Expr("<>" if word == "!=" else word, (left, self.expression(_PREDICATE)), None, at)
+        if word == "is":
+            negated = self.take("not")
+            self.need("null")
+            return _negated(Expr("is null", (left,), None, at), negated)
+        negated = word == "not"
+        if negated:
+            word = self.tokens[self.i][1]
+            if word not in {"between", "in", "like"}:
+                self.fail("'between', 'in' or 'like'")
+            self.i += 1
+        if word == "between":
+            low = self.expression(_PREDICATE)
+            self.need("and")
+            return _negated(Expr("between", (left, low, self.expression(_PREDICATE)), None, at), negated)
+        if word == "in":
+            self.need("(")
+            items = [left, self.expression(_PREDICATE)]
+            while self.take(","):
+                items.append(self.expression(_PREDICATE))
+            self.need(")")
+            return _negated(Expr("in", tuple(items), None, at), negated)
+        pattern = self.expression(_PREDICATE)
+        if pattern.op != "text" or "\\" in str(pattern.value):
+            raise ExpressionError(
+                "`like` takes a text without a backslash", pattern.at, "Write the pattern in single quotes."
+            )
+        return _negated(Expr("like", (left, pattern), None, at), negated)
+
+    def primary(self, kind: str | None, word: str, at: int) -> Expr:
+        self.i += 1
+        if kind == "word":
+            return self.named(word, at)
+        if kind == "number":
+            return Expr("number", (), Decimal(word) if "." in word else int(word), at)
+        if kind == "text":
+            return Expr("text", (), _text(word, at), at)
+        if word == "(":
+            tree = self.expression(0)
+            self.need(")")
+            return tree
+        self.i -= 1
+        self.fail("a column, a literal or '('")
+
+    def named(self, word: str, at: int) -> Expr:
+        if word in _LITERALS:
+            return Expr("null" if word == "null" else "boolean", (), _LITERALS[word], at)
+        if word == "case":
+            return self.case(at)
+        if word in _KEYWORDS:
+            self.i -= 1
+            self.fail("a column, a literal or '('")
+        kind, following, next_at = self.tokens[self.i]
+        if kind == "text" and word in {"date", "timestamp", "interval"}:
+            self.i += 1
+            return self.typed(word, _text(following, next_at), at)
+        if following == "(":
+            return self.call(word, at)
+        if following != ".":
+            return Expr("name", (), word, at)
+        path = [word]
+        while self.take("."):
+            kind, part, _ = self.tokens[self.i]
+            if kind != "word":
+                self.fail("a name")
+            self.i += 1
+            path.append(part)
+        return Expr("path", (), ".".join(path), at)
+
+    def call(self, word: str, at: int) -> Expr:
+        if word not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS))
+            raise ExpressionError(f"{word!r} is not a function of the language", at, f"Use one of: {known}.")
+        self.need("(")
+        args = [self.expression(0)]
+        while self.take(","):
+            args.append(self.expression(0))
+        self.need(")")
+        fewest, most = FUNCTIONS[word]
+        if not fewest <= len(args) <= most:
+            count = str(fewest) if fewest == most else f"{fewest} to {most}"
+            raise ExpressionError(f"{word}() takes {count} arguments, found {len(args)}", at)
+        return Expr(word, tuple(args), None, at)
+
+    def case(self, at: int) -> Expr:
+        args = []
+        while self.take("when"):
+            args.append(self.expression(0))
+            self.need("then")
+            args.append(self.expression(0))
+        if not args:
+            self.fail("'when'")
+        args.append(self.expression(0) if self.take("else") else Expr("null", (), None, at))
+        self.need("end")
+        return Expr("case", tuple(args), None, at)
+
+    def typed(self, word: str, text: str, at: int) -> Expr:
+        if word == "interval":
+            kind, unit, unit_at = self.tokens[self.i]
+            if kind != "word" or unit not in UNITS:
+                raise ExpressionError(
+                    f"found {unit!r}, expected a unit of time", unit_at, "Write e.g. interval '90' minute."
+                )
+            self.i += 1
+            if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+                raise ExpressionError(
+                    f"{text!r} is not a whole number of {unit}s", at, "Write e.g. interval '90' minute."
+                )
+            return Expr("interval", (), timedelta(seconds=int(text) * UNITS[unit]), at)
+        try:
+            if word == "date":
+                if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+                    raise ValueError
+                return Expr("date", (), date.fromisoformat(text), at)
+            if not re.fullmatch(
+                r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?", text, re.ASCII
+            ):
+                raise ValueError
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            form = (
+                "'YYYY-MM-DD'"
+                if word == "date"
+                else "'YYYY-MM-DD HH:MM:SS', with Z or +HH:MM if it is an instant"
+            )
+            raise ExpressionError(f"{text!r} is not a {word}", at, f"Write {word} {form}.") from None
+        return Expr("instant" if moment.tzinfo else "local", (), moment, at)
+
+
+def _negated(tree: Expr, negated: bool) -> Expr:
+    return Expr("not", (tree,), None, tree.at) if negated else tree
+
+
+def _text(word: str, at: int) -> str:
+    text = word[1:-1].replace("''", "'")
+    if not text.isprintable():
+        raise ExpressionError("a text with a character that cannot be seen", at, "Remove the character.")
+    return text
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Expr:
+    """The tree of an expression.
+
+    Raises:
+        ExpressionError: the text is not one expression of the language; ``at`` is the offset of what is wrong.
+    """
+    return _Parser(text).whole()
+
+
+def canonical(tree: Expr) -> Expr:
+    """The same meaning in one spelling: nested ``and``/``or`` flattened and sorted, literals to the right."""
+    args = tuple(canonical(arg) for arg in tree.args)
+    op = tree.op
+    if op in {"and", "or"}:
+        flat: list[Expr] = []
+        for arg in args:
+            flat.extend(arg.args if arg.op == op else (arg,))
+        unique = {write(arg): arg for arg in flat}
+        ordered = tuple(unique[key] for key in sorted(unique))
+        return ordered[0] if len(ordered) == 1 else Expr(op, ordered, None, tree.at)
+    if op in _FLIPPED:
+        left, right = args
+        left_literal, right_literal = _is_literal(left), _is_literal(right)
+        if (left_literal and not right_literal) or (
+            left_literal == right_literal and write(left) > write(right)
+        ):
+            return Expr(_FLIPPED[op], (right, left), None, tree.at)
+    if op == "not" and args[0].op == "not":
+        return args[0].args[0]
+    return Expr(op, args, tree.value, tree.at)
+
+
+def _is_literal(tree: Expr) -> bool:
+    return not tree.args and tree.op not in {"name", "path"}
+
+
+def write(tree: Expr) -> str:
+    """Text of a tree in the language, fully bracketed; reading it gives the same tree."""
+    op, args = tree.op, tree.args
+    if op in {"name", "path"}:
+        return str(tree.value)
+    if op == "text":
+        return "'" + str(tree.value).replace("'", "''") + "'"
+    if op == "number":
+        return str(tree.value)
+    if op == "boolean":
+        return "true" if tree.value else "false"
+    if op == "null":
+        return "null"
+    if op == "date":
+        return f"date '{tree.value}'"
+    if op in {"instant", "local"}:
+        return f"timestamp '{tree.value}'"
+    if op == "interval":
+        assert isinstance(tree.value, timedelta)
+        return f"interval '{tree.value // timedelta(seconds=1)}' second"
+    texts = [write(arg) for arg in args]
+    if op in {"and", "or"}:
+        return "(" + f" {op} ".join(texts) + ")"
+    if op == "not":
+        return f"(not {texts[0]})"
+    if op == "neg":
+        return f"(- {texts[0]})"
+    if op == "between":
+        return f"({texts[0]} between {texts[1]} and {texts[2]})"
+    if op == "in":
+        return f"({texts[0]} in ({', '.join(texts[1:])}))"
+    if op == "is null":
+        return f"({texts[0]} is null)"
+    if op == "case":
+        pairs = " ".join(f"when {texts[i]} then {texts[i + 1]}" for i in range(0, len(texts) - 1, 2))
+        return f"case {pairs} else {texts[-1]} end"
+    if op in FUNCTIONS:
+        return f"{op}({', '.join(texts)})"
+    return f"({texts[0]} {op} {texts[1]})"
+
+
+def names(tree: Expr) -> dict[str, int]:
+    """Every name and path in a tree with the offset of its first use, in reading order."""
+    found: dict[str, int] = {}
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if node.op in {"name", "path"}:
+            found.setdefault(str(node.value), node.at)
+        stack.extend(reversed(node.args))
+    return found

@@ -1,0 +1,141 @@
+"""The rule table: what a registry must hold to, each rule with its code and the way out.
+
+Codes are never reused; a retired code would stay here with the name of its heir.
+"""
+
+from cxgov.language.diagnostics import Rule, Severity
+
+E, W = Severity.ERROR, Severity.WARNING
+
+
+def _rule(code: str, name: str, severity: Severity, sentence: str, fix: str) -> Rule:
+    return Rule(code=code, name=name, severity=severity, sentence=sentence, fix=fix)
+
+
+TEXT = _rule(
+    "CX001", "text", E,
+    "A document is clean UTF-8 text of at most 256 KiB, with nothing in it that a reader cannot see.",
+    "Save the file as UTF-8 without a byte-order mark and remove the character; in prose write it as an escape in double quotes.",
+)  # fmt: skip
+YAML = _rule(
+    "CX002", "yaml", E,
+    "A file is one YAML 1.2 core document without anchors, aliases, tags, merge keys, directives or doubled keys.",
+    "Write the value out in full, once.",
+)  # fmt: skip
+SCHEMA = _rule(
+    "CX003", "schema", E,
+    "A document has the shape that the schema of its kind gives it, and nothing else.",
+    "Compare with the language reference of the kind.",
+)  # fmt: skip
+FILE = _rule(
+    "CX004", "file", E,
+    "In the registry's folder stand documents (*.yaml) and *.md files; names that begin with a dot are passed over.",
+    "Move the file out of the registry's folder.",
+)  # fmt: skip
+REGISTRY = _rule(
+    "CX005", "registry", E,
+    "A registry has exactly one document of kind Registry.",
+    "Keep one document of kind Registry; `cxgov init` writes one.",
+)  # fmt: skip
+DUPLICATE = _rule(
+    "CX010", "duplicate", E,
+    "Within a kind an id stands once.",
+    "Give one of the two documents another id, or remove it.",
+)  # fmt: skip
+REFERENCE = _rule(
+    "CX011", "reference", E,
+    "What a document refers to exists.",
+    "Correct the id, or add the document that it names.",
+)  # fmt: skip
+CYCLE = _rule(
+    "CX012", "cycle", E,
+    "No metric is derived from itself.",
+    "Write one of the metrics out in terms of its source.",
+)  # fmt: skip
+EXPRESSION = _rule(
+    "CX013", "expression", E,
+    "An expression is one SQL scalar of the closed language.",
+    "See the expression language in the reference: columns, literals, operators, case and the listed functions.",
+)  # fmt: skip
+VALUE = _rule(
+    "CX014", "value", E,
+    "A value is one that its field can have.",
+    "Write a value of the kind that the message names.",
+)  # fmt: skip
+TYPE = _rule(
+    "CX015", "type", E,
+    "The parts of an expression have types that go together.",
+    "Compare like with like; check the column's type in its source.",
+)  # fmt: skip
+NAME = _rule(
+    "CX016", "name", E,
+    "A name in an expression is a column or dimension of the source.",
+    "Correct the name, or declare the column under `columns:` of the source.",
+)  # fmt: skip
+PATH = _rule(
+    "CX017", "path", E,
+    "A dimension's path leads over entities, many to one, to a declared dimension.",
+    "Use one of the paths that the message lists, or declare the entity or the dimension in its source.",
+)  # fmt: skip
+UNKNOWN = _rule(
+    "CX018", "unknown", E,
+    "A share says what happens to rows whose predicate is NULL, where there can be any.",
+    "Add `unknown: out` (they leave both sides) or `unknown: no` (they count as not true), or exclude NULL in `valid:`.",
+)  # fmt: skip
+MEASURE = _rule(
+    "CX019", "measure", E,
+    "A metric has what its measure form needs and nothing that it cannot use.",
+    "Add or remove the field that the message names.",
+)  # fmt: skip
+ENTITY = _rule(
+    "CX020", "entity", E,
+    "An entity's key is unique where the entity lives, and of the same types wherever it is referred to.",
+    "Refer to a source whose own entity has a unique key of the same length and types.",
+)  # fmt: skip
+PERSONAL = _rule(
+    "CX021", "personal", E,
+    "A personal column is no dimension and is not shown by a measure.",
+    "Use a column that does not identify a person.",
+)  # fmt: skip
+SHADOW = _rule(
+    "CX022", "shadow", E,
+    "A dimension or an entity that has a column's name is that column.",
+    "Rename it, or make it the column itself.",
+)  # fmt: skip
+COLUMN = _rule(
+    "CX023", "column", E,
+    "A column's declarations go together.",
+    "Add or remove the field that the message names.",
+)  # fmt: skip
+CONNECTION = _rule(
+    "CX024", "connection", E,
+    "A connection has what its engine needs, and no path that leaves the registry's folder.",
+    "Add or remove the field that the message names.",
+)  # fmt: skip
+NO_DESCRIPTION = _rule(
+    "CX101", "no-description", W,
+    "A certified metric says what it is.",
+    "Add `description:` with the population, the numerator and the denominator in words.",
+)  # fmt: skip
+SAME_TITLE = _rule(
+    "CX102", "same-title", E,
+    "No two certified metrics have one title.",
+    "Give one of them a title that says how it differs.",
+)  # fmt: skip
+DRAFT_INSIDE = _rule(
+    "CX103", "draft-inside", E,
+    "A certified metric is not derived from a draft.",
+    "Certify the part first, or make this metric a draft.",
+)  # fmt: skip
+UNIT = _rule(
+    "CX104", "unit", E,
+    "The unit fits the measure: durations have a unit of time, shares and net shares a scale.",
+    "Write `unit: percent` or `unit: points` for shares; `seconds`, `minutes`, `hours` or `days` for durations.",
+)  # fmt: skip
+
+RULES: tuple[Rule, ...] = (
+    TEXT, YAML, SCHEMA, FILE, REGISTRY,
+    DUPLICATE, REFERENCE, CYCLE, EXPRESSION, VALUE, TYPE, NAME, PATH, UNKNOWN, MEASURE, ENTITY, PERSONAL, SHADOW,
+    COLUMN, CONNECTION,
+    NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT,
+)  # fmt: skip

@@ -1,0 +1,265 @@
+"""The JSON Schemas: is a document's shape right, and if not, what is wrong where.
+
+A compiled validator says yes or no in microseconds; only a refused document is read again by one that explains.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from cxgov.language.diagnostics import Diagnostic, Place, listed, nearest
+from cxgov.language.reader import Map, Mark, Seq, place_of
+from cxgov.language.rules import SCHEMA
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+KINDS: Final = ("Registry", "Calendar", "Source", "Metric")
+_WORDS: Final = {
+    "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
+    "boolean": "true or false",
+}  # fmt: skip
+
+
+@cache
+def schema_text(kind: str) -> str:
+    """The text of the JSON Schema (2020-12) of a kind of document."""
+    package = files("cxgov")
+    name = f"{kind.lower()}.json"
+    shipped = package.joinpath("schemas", name)
+    # In a checkout the schemas stand beside the package.
+    return (shipped if shipped.is_file() else package.joinpath("..", "schemas", name)).read_text(
+        encoding="utf-8"
+    )
+
+
+@cache
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a kind of document."""
+    loaded: dict[str, Any] = json.loads(schema_text(kind))
+    return loaded
+
+
+@cache
+def _validator(kind: str) -> "jsonschema_rs.Validator":
+    import jsonschema_rs  # noqa: PLC0415  # 15 MB that only validation needs
+
+    return jsonschema_rs.validator_for(schema(kind))
+
+
+def check_shape(path: str, document: Map) -> tuple[Diagnostic, ...]:
+    """Problems of a document's shape, in no order."""
+    kind = document.get("kind")
+    if kind not in KINDS:
+        at = document.values_at.get("kind", document.start)
+        found = "a document without `kind`" if "kind" not in document else f"kind {kind!r} is not known"
+        near = nearest(kind, KINDS) if isinstance(kind, str) else ""
+        fix = f"Write one of: kind: {listed(KINDS)}."
+        return (Diagnostic(rule=SCHEMA, message=found + near, place=place_of(path, at), fix=fix),)
+    if _validator(kind).is_valid(document):
+        return ()
+    return _explain(path, kind, document)
+
+
+def _explain(path: str, kind: str, document: Map) -> tuple[Diagnostic, ...]:
+    import jsonschema  # noqa: PLC0415  # 80 ms that only a refused document needs
+
+    explainer = jsonschema.Draft202012Validator(schema(kind))
+    found = [d for error in explainer.iter_errors(document) for d in _diagnostics(path, document, error)]
+    if not found:
+        error = next(iter(_validator(kind).iter_errors(document)))
+        route = list(error.instance_path)
+        found = [Diagnostic(rule=SCHEMA, message=error.message, place=_place(path, document, route))]
+    return tuple(found)
+
+
+def _walk(document: Map, route: list[str | int]) -> tuple[Any, Mark, Mark]:
+    """The value at a route, the mark of its key or item and the mark of the value itself."""
+    value: Any = document
+    key_at = value_at = document.start
+    for step in route:
+        if isinstance(value, Map):
+            key_at, value_at = value.keys_at[str(step)], value.values_at[str(step)]
+        elif isinstance(value, Seq):
+            key_at = value_at = value.items_at[int(step)]
+        value = value[step]
+    return value, key_at, value_at
+
+
+def _place(path: str, document: Map, route: list[str | int]) -> Place:
+    return place_of(path, _walk(document, route)[2])
+
+
+def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
+    route = list(error.absolute_path)
+    value, key_at, value_at = _walk(document, route)
+    what = f"`{'.'.join(str(step) for step in route)}`" if route else "the document"
+    place = place_of(path, value_at)
+    match error.validator:
+        case "additionalProperties":
+            return [
+                _unknown_key(path, value, key, error.schema["properties"])
+                for key in value
+                if key not in error.schema["properties"]
+            ]
+        case "required":
+            missing = [
+                key
+                for key in error.validator_value
+                if key not in value and f"'{key}' is a required" in error.message
+            ]
+            place = place_of(path, key_at)
+            fixes = (
+                {key: error.schema["properties"][key].get("description", "") for key in missing}
+                if "properties" in error.schema
+                else {}
+            )
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} has no `{key}`",
+                    place=place,
+                    fix=f"Add `{key}:`. {fixes.get(key, '')}",
+                )
+                for key in missing
+            ]
+        case "oneOf":
+            forms = [row["required"][0] for row in error.validator_value]
+            present = [form for form in forms if form in value] if isinstance(value, dict) else []
+            if not present:
+                return [
+                    Diagnostic(
+                        rule=SCHEMA,
+                        message=f"{what} has no form",
+                        place=place_of(path, key_at),
+                        fix=f"Write one of: {listed(forms, 20)}.",
+                    )
+                ]
+            at = value.keys_at[present[-1]]
+            message = f"{what} has {len(present)} forms: {listed(present)}"
+            return [
+                Diagnostic(rule=SCHEMA, message=message, place=place_of(path, at), fix="Keep one of them.")
+            ]
+        case "type":
+            wanted = (
+                error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            )
+            expected = " or ".join(_WORDS[name] for name in wanted)
+            fix = (
+                f'Put it in quotes: "{value}".'
+                if wanted == ["string"] and not isinstance(value, dict | list)
+                else ""
+            )
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} is {_shown(value)}, expected {expected}",
+                    place=place,
+                    fix=fix or _described(error),
+                )
+            ]
+        case "enum" | "const":
+            allowed = [
+                str(v)
+                for v in (error.validator_value if error.validator == "enum" else [error.validator_value])
+            ]
+            near = nearest(str(value), allowed)
+            message = f"{what} is {_shown(value)}, expected {' or '.join(allowed)}{near}"
+            return [Diagnostic(rule=SCHEMA, message=message, place=place, fix=_described(error))]
+        case "pattern":
+            if "propertyNames" in error.absolute_schema_path:
+                at = value_at if not isinstance(value, str) else key_at
+                return [
+                    Diagnostic(
+                        rule=SCHEMA,
+                        message=f"name {value!r} in {what} has characters that it cannot have",
+                        place=place_of(path, at),
+                        fix=f"It matches {error.validator_value}.",
+                    )
+                ]
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} is {_shown(value)}, which has not its form",
+                    place=place,
+                    fix=_described(error),
+                )
+            ]
+        case "uniqueItems":
+            seen: set[str] = set()
+            twice = next((i for i, item in enumerate(value) if repr(item) in seen or seen.add(repr(item))), 0)  # type: ignore[func-returns-value]
+            place = place_of(path, value.items_at[twice])
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} names {_shown(value[twice])} twice",
+                    place=place,
+                    fix="Keep one of them.",
+                )
+            ]
+        case "minLength" | "minItems" | "minProperties":
+            return [
+                Diagnostic(
+                    rule=SCHEMA, message=f"{what} is empty or too short", place=place, fix=_described(error)
+                )
+            ]
+        case "maxLength" | "maxItems":
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} is longer than {error.validator_value}",
+                    place=place,
+                    fix=_described(error),
+                )
+            ]
+        case "minimum" | "maximum":
+            word = "least" if error.validator == "minimum" else "most"
+            return [
+                Diagnostic(
+                    rule=SCHEMA,
+                    message=f"{what} is {value}, expected at {word} {error.validator_value}",
+                    place=place,
+                    fix=_described(error),
+                )
+            ]
+        case _:
+            return [
+                Diagnostic(
+                    rule=SCHEMA, message=f"{what}: {error.message[:200]}", place=place, fix=_described(error)
+                )
+            ]
+
+
+def _unknown_key(path: str, mapping: Map, key: str, known: dict[str, Any]) -> Diagnostic:
+    place = place_of(path, mapping.keys_at[key])
+    cut = next((k for k, v in mapping.items() if isinstance(v, str) and v.count("(") > v.count(")")), None)
+    if cut is not None and mapping[key] is None:
+        whole = f"{mapping[cut]}, {key}"
+        fix = f'Put the value in quotes: {cut}: "{whole}".'
+        return Diagnostic(
+            rule=SCHEMA,
+            message=f"a comma ends the value of `{cut}` inside {{ }}, and leaves {key!r} as a key",
+            place=place,
+            fix=fix,
+        )
+    near = nearest(key, known)
+    return Diagnostic(
+        rule=SCHEMA, message=f"unknown key {key!r}{near}", place=place, fix=f"Keys here: {listed(known, 30)}."
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return repr(value) if isinstance(value, str) and len(value) <= 80 else f"{str(value)[:80]}"
+
+
+def _described(error: Any) -> str:
+    return str(error.schema.get("description", "")) if isinstance(error.schema, dict) else ""
