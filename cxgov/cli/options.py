@@ -73,9 +73,7 @@ def question_options(command: F) -> F:
             type=click.Choice(["day", "week", "month", "quarter", "year"]),
             help="One line for each.",
         ),
-        click.option(
-            "--period", metavar="PERIOD", help="A period of the calendar: 2026-Q3, 2026-07 or 2026."
-        ),
+        click.option("--period", metavar="PERIOD", help="A period of the calendar: 2026-Q3, 2026-07 or 2026."),
         click.option(
             "--start",
             type=click.DateTime(["%Y-%m-%d"]),
@@ -100,9 +98,7 @@ def question_options(command: F) -> F:
             show_default=True,
             help="Columns beside a value.",
         ),
-        click.option(
-            "--as-of", metavar="INSTANT", help="What had arrived by then. Default: when the period closes."
-        ),
+        click.option("--as-of", metavar="INSTANT", help="What had arrived by then. Default: when the period closes."),
         click.option("--draft", is_flag=True, help="Let metrics of status draft in."),
         registry_option,
     ]
@@ -143,11 +139,15 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def write_out(text: str, target: str | None) -> None:
-    """Prints a text, or writes it to a file: whole or not at all."""
+    """Prints a text, or writes it to a file."""
     if target is None:
         click.echo(text, nl=False)
-        return
-    path = Path(target)
+    else:
+        write_whole(Path(target), text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:

@@ -23,9 +23,7 @@ def command(paths: tuple[str, ...], form: str, registry: str | None) -> int:
     if paths:
         wanted = [path.rstrip("/") for path in paths]
         found = tuple(
-            p
-            for p in found
-            if any(p.place.path == path or p.place.path.startswith(f"{path}/") for path in wanted)
+            p for p in found if any(p.place.path == path or p.place.path.startswith(f"{path}/") for path in wanted)
         )
     printer = {"text": printers.as_text, "json": printers.as_json, "github": printers.as_github}[form]
     click.echo(printer(found, documents), nl=False)

@@ -54,9 +54,7 @@ class Dialect:
     def relation(self, name: str) -> exp.Table:
         """A relation by its dotted name."""
         *outer, table = (self.identifier(part) for part in name.split("."))
-        return exp.Table(
-            this=table, db=outer[-1] if outer else None, catalog=outer[0] if len(outer) > 1 else None
-        )
+        return exp.Table(this=table, db=outer[-1] if outer else None, catalog=outer[0] if len(outer) > 1 else None)
 
     def instant(self, moment: datetime) -> Node:
         """A point in time, with its distance from UTC written out."""
@@ -115,17 +113,17 @@ class Dialect:
         """The day that the calendar's clock shows at a time, by literal distances."""
         raise NotImplementedError
 
-    def shift_seconds(self, time: Node, kind: str, shifts: Sequence[Shift]) -> Node:
-        """The distance in seconds between a column's clock and the calendar's at a time."""
+    def shift_seconds(self, time: Node, kind: str, shifts: Sequence[Shift], parts: int = 1) -> Node:
+        """The distance between a column's clock and the calendar's at a time, in ``parts`` of a second."""
         if len(shifts) == 1:
-            return _number(shifts[0].seconds)
+            return _number(shifts[0].seconds * parts)
         pairs: list[tuple[Node, Node]] = []
         for shift in shifts[:-1]:
             assert shift.until is not None
             pairs.append(
-                (exp.LT(this=time.copy(), expression=self.moment(shift.until)), _number(shift.seconds))
+                (exp.LT(this=time.copy(), expression=self.moment(shift.until)), _number(shift.seconds * parts))
             )
-        return case(pairs, _number(shifts[-1].seconds))
+        return case(pairs, _number(shifts[-1].seconds * parts))
 
     # --- aggregates ---
 
@@ -152,9 +150,7 @@ class Dialect:
     def bucket_rows(self, rows: Sequence[tuple[date, bool]]) -> exp.Query:
         """A query with the columns ``period_start`` and ``partial``."""
         values = exp.Values(
-            expressions=[
-                exp.Tuple(expressions=[self.day(day), exp.Boolean(this=partial)]) for day, partial in rows
-            ],
+            expressions=[exp.Tuple(expressions=[self.day(day), exp.Boolean(this=partial)]) for day, partial in rows],
             alias=exp.TableAlias(
                 this=self.identifier("bucket"),
                 columns=[self.identifier("period_start"), self.identifier("partial")],
@@ -188,11 +184,11 @@ class DuckDB(Dialect):
         return _at_zone(local, zone, twice)
 
     def calendar_day(self, time: Node, kind: str, shifts: Sequence[Shift]) -> Node:
-        seconds = self.shift_seconds(time, kind, shifts)
         if kind == "local" and len(shifts) == 1 and shifts[0].seconds == 0:
             return cast(time, "date")
-        micros = exp.Mul(this=_wrapped(seconds), expression=_number(1_000_000))
-        return cast(call("MAKE_TIMESTAMP", exp.Add(this=call("EPOCH_US", time), expression=micros)), "date")
+        # Written in microseconds: seconds of 32 bits times a million would overflow.
+        micros = self.shift_seconds(time, kind, shifts, 1_000_000)
+        return cast(call("MAKE_TIMESTAMP", exp.Add(this=call("EPOCH_US", time), expression=_wrapped(micros))), "date")
 
     def quantile(self, of: Node, q: Decimal | int, quantile_type: int) -> Node:
         function = "QUANTILE_CONT" if quantile_type == 7 else "QUANTILE_DISC"  # noqa: PLR2004
@@ -209,7 +205,7 @@ class Postgres(Dialect):
     held = "executed in the tests"
     sqlglot = _Postgres
 
-    def null(self, type: str) -> Node:  # noqa: A002
+    def null(self, type: str) -> Node:
         # Three branches of a union are typed two by two, so a bare NULL would become text.
         return cast(exp.Null(), _TYPES[type])
 
@@ -244,11 +240,9 @@ class Postgres(Dialect):
     def count_distinct_rows(self, parts: Sequence[Node], condition: Node) -> Node:
         return _distinct_tuple(parts, condition)
 
-    def ordered(self, key: Node, type: str) -> exp.Ordered:  # noqa: A002
+    def ordered(self, key: Node, type: str) -> exp.Ordered:
         # The database's collation would order text differently from every other engine.
-        its = (
-            exp.Collate(this=key, expression=exp.Identifier(this="C", quoted=True)) if type == "text" else key
-        )
+        its = exp.Collate(this=key, expression=exp.Identifier(this="C", quoted=True)) if type == "text" else key
         return super().ordered(its, type)
 
 
@@ -275,7 +269,7 @@ class Snowflake(Dialect):
     def calendar_day(self, time: Node, kind: str, shifts: Sequence[Shift]) -> Node:
         seconds = self.shift_seconds(time, kind, shifts)
         if kind == "instant":
-            # With two arguments the result has the zone UTC; as NTZ it is UTC's wall clock, whatever the session's zone.
+            # With two arguments the result has the zone UTC; as NTZ it is UTC's wall clock in every session.
             time = cast(call("CONVERT_TIMEZONE", string("UTC"), time), "timestampntz")
         return cast(call("TIMESTAMPADD", exp.Var(this="SECOND"), seconds, time), "date")
 
@@ -305,9 +299,7 @@ class BigQuery(Dialect):
         return call("DATE_DIFF", later, earlier, exp.Var(this="DAY"))
 
     def calendar_day(self, time: Node, kind: str, shifts: Sequence[Shift]) -> Node:
-        seconds = exp.Interval(
-            this=_wrapped(self.shift_seconds(time, kind, shifts)), unit=exp.Var(this="SECOND")
-        )
+        seconds = exp.Interval(this=_wrapped(self.shift_seconds(time, kind, shifts)), unit=exp.Var(this="SECOND"))
         if kind == "instant":
             return call("DATE", call("TIMESTAMP_ADD", time, seconds), string("UTC"))
         return call("DATE", call("DATETIME_ADD", time, seconds))
@@ -340,9 +332,7 @@ def dialect_named(name: str) -> Dialect:
         Refused: there is none.
     """
     if name not in DIALECTS:
-        raise Refused(
-            f"{name!r} is not a dialect that cxgov writes", f"Write one of: {', '.join(sorted(DIALECTS))}."
-        )
+        raise Refused(f"{name!r} is not a dialect that cxgov writes", f"Write one of: {', '.join(sorted(DIALECTS))}.")
     return DIALECTS[name]
 
 

@@ -123,9 +123,7 @@ def _aggregate(
     rows = _union(population, _conditions(source, aggregate.where))
     if aggregate.function == "count":
         count = Component(function="count", conditions=rows)
-        return Measured(
-            components={"rows": count}, formula=name("rows"), n=name("rows"), zero=True, type="integer"
-        )
+        return Measured(components={"rows": count}, formula=name("rows"), n=name("rows"), zero=True, type="integer")
     assert aggregate.of is not None
     known = known_not_null(metric, aggregate.where)
     if aggregate.function == "count_distinct":
@@ -134,17 +132,13 @@ def _aggregate(
     of = (canonical(inlined(aggregate.of, source)),)
     filled = _union(rows, _answered(source, scope, known, aggregate.of))
     count = Component(function="count", conditions=filled)
-    unit = (
-        TIME_UNITS[metric.unit] * MICROSECONDS if kind.name == "duration" and metric.unit in TIME_UNITS else 1
-    )
+    unit = TIME_UNITS[metric.unit] * MICROSECONDS if kind.name == "duration" and metric.unit in TIME_UNITS else 1
     its = "integer" if kind.name == "duration" else kind.name
     if aggregate.function in {"sum", "mean"}:
         total = Component(function="sum", conditions=rows, of=of, type=its)
         if aggregate.function == "mean":
             formula = (
-                over(over(name("sum"), name("rows")), number(unit))
-                if unit > 1
-                else over(name("sum"), name("rows"))
+                over(over(name("sum"), name("rows")), number(unit)) if unit > 1 else over(name("sum"), name("rows"))
             )
             return Measured(
                 components={"sum": total, "rows": count},
@@ -154,9 +148,7 @@ def _aggregate(
                 type="double",
             )
         formula, its = (over(name("sum"), number(unit)), "double") if unit > 1 else (name("sum"), its)
-        return Measured(
-            components={"sum": total, "rows": count}, formula=formula, n=name("rows"), zero=True, type=its
-        )
+        return Measured(components={"sum": total, "rows": count}, formula=formula, n=name("rows"), zero=True, type=its)
     function = aggregate.function
     if function == "quantile":
         its = "double"
@@ -169,9 +161,7 @@ def _aggregate(
         type=its,
     )
     formula, its = (over(name(function), number(unit)), "double") if unit > 1 else (name(function), its)
-    return Measured(
-        components={function: value, "rows": count}, formula=formula, n=name("rows"), zero=False, type=its
-    )
+    return Measured(components={function: value, "rows": count}, formula=formula, n=name("rows"), zero=False, type=its)
 
 
 def _distinct(
@@ -184,9 +174,7 @@ def _distinct(
     # A composite key counts where all its parts are known; a single one is passed over by count(distinct) itself.
     keyed = Component(function="distinct", conditions=filled if len(parts) > 1 else rows, of=parts)
     components = {"distinct": keyed, "rows": Component(function="count", conditions=filled)}
-    return Measured(
-        components=components, formula=name("distinct"), n=name("rows"), zero=True, type="integer"
-    )
+    return Measured(components=components, formula=name("distinct"), n=name("rows"), zero=True, type="integer")
 
 
 def _conditions(source: Source, *predicates: Expr | None) -> tuple[Expr, ...]:
@@ -201,9 +189,7 @@ def _conditions(source: Source, *predicates: Expr | None) -> tuple[Expr, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _answered(
-    source: Source, scope: Mapping[str, Named], known: frozenset[str], *trees: Expr
-) -> tuple[Expr, ...]:
+def _answered(source: Source, scope: Mapping[str, Named], known: frozenset[str], *trees: Expr) -> tuple[Expr, ...]:
     """Conditions under which none of the expressions is NULL; none where they never are."""
     nullable = [tree for tree in trees if infer(tree, scope, known).nullable]
     return _conditions(source, *(Expr("not", (Expr("is null", (tree,)),)) for tree in nullable))

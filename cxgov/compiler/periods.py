@@ -4,12 +4,15 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final
 
 from cxgov.compiler.query import GRAINS, Grain, Refused
 from cxgov.language.model import Calendar
 
 MAX_BUCKETS: Final = 1_200
+# What a calendar of ours can mean: before, zones were other; after, Python's dates end.
+_YEARS: Final = range(1900, 9991)
 _DAY: Final = timedelta(days=1)
 
 
@@ -38,10 +41,8 @@ def named_period(text: str, calendar: Calendar) -> Period:
         Refused: the text names no period.
     """
     match = re.fullmatch(r"([0-9]{4})(?:-Q([1-4])|-(0[1-9]|1[0-2]))?", text, re.ASCII)
-    if match is None or not 1900 <= int(match[1]) <= 9990:
-        raise Refused(
-            f"{text!r} is not a period", "Write a year (2026), a quarter (2026-Q3) or a month (2026-07)."
-        )
+    if match is None or int(match[1]) not in _YEARS:
+        raise Refused(f"{text!r} is not a period", "Write a year (2026), a quarter (2026-Q3) or a month (2026-07).")
     year = int(match[1])
     if match[3]:
         start = date(year, int(match[3]), 1)
@@ -62,9 +63,7 @@ def days_period(start: date, end: date) -> Period:
         Refused: there is no day between them.
     """
     if end <= start:
-        raise Refused(
-            f"no day lies between {start} and {end}", "The end is the first day that is not meant any more."
-        )
+        raise Refused(f"no day lies between {start} and {end}", "The end is the first day that is not meant any more.")
     return Period(start, end, f"{start} to {end}")
 
 
@@ -86,7 +85,7 @@ def buckets(period: Period, grain: Grain, calendar: Calendar) -> tuple[Bucket, .
         message = f"{period.name} has {len(ordered) - 1:,} buckets of a {grain}; at most {MAX_BUCKETS:,}"
         raise Refused(message, "Ask a coarser grain or a shorter period.")
     found = []
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    for start, end in pairwise(ordered):
         whole = starts[bisect_right(starts, start) - 1]
         partial = (whole, _next(whole, grain)) != (start, end)
         found.append(Bucket(start, end, partial))

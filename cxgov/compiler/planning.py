@@ -7,8 +7,9 @@ components, so a value never depends on which other metrics are asked beside it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
-from cxgov.compiler.clock import bound, day_start, missing_ranges, shifts
+from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, shifts
 from cxgov.compiler.measures import Measured, measured, name, over, scale, substituted, times
 from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
 from cxgov.compiler.plan import Component, Output, Plan, Scan, Split, Table
@@ -19,6 +20,8 @@ from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, So
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
 from cxgov.language.typecheck import Named, infer
+
+_LONGEST: Final = 55
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class _Planner:
         self.scopes: dict[str, dict[str, Named]] = {}
         self.current: dict[str, None] = {}
         self.measured: dict[str, tuple[Measured, dict[str, Expr]]] = {}
+        self.taken = {"period_start", "partial"}
 
     def plan(self) -> Plan:
         query = self.query
@@ -66,10 +70,12 @@ class _Planner:
         for metric in asked:
             self.declared(metric, [*by, *paths])
         found = buckets(period, query.grain, self.calendar) if period and query.grain else ()
+        self.taken.update(path.replace(".", "__") for path in by)
         for metric in base.values():
             self.add(metric)
         scans = [
-            self.scan(draft, by, selection, paths, period, as_of, found) for draft in self.scans.values()
+            self.scan(draft, by=by, selection=selection, paths=paths, period=period, as_of=as_of, found=found)
+            for draft in self.scans.values()
         ]
         outputs = tuple(self.output(metric) for metric in asked)
         result = Plan(
@@ -120,21 +126,15 @@ class _Planner:
                     f"{timeless[0]} has no `time`, so it has no buckets of a {query.grain}",
                     "Ask it without --grain.",
                 )
-            raise Refused(
-                f"no period is given for {lasting}", "Ask with --period 2026-Q3, or with --start and --end."
-            )
+            raise Refused(f"no period is given for {lasting}", "Ask with --period 2026-Q3, or with --start and --end.")
         if timeless:
-            raise Refused(
-                f"{timeless[0]} has no `time`, so it has no periods", "Ask it alone, without a period."
-            )
+            raise Refused(f"{timeless[0]} has no `time`, so it has no periods", "Ask it alone, without a period.")
         if all(given):
             raise Refused("both a period and days are given", "Keep --period, or --start and --end.")
         if query.period is not None:
             period = named_period(query.period, self.calendar)
         elif query.start is None or query.end is None:
-            raise Refused(
-                "only one end of the period is given", "Give --start and --end; the end is not included."
-            )
+            raise Refused("only one end of the period is given", "Give --start and --end; the end is not included.")
         else:
             period = days_period(query.start, query.end)
         closed = day_start(period.end, self.calendar.zone) + self.calendar.closes
@@ -168,9 +168,7 @@ class _Planner:
         last = path.rsplit(".", 1)[-1]
         same = [known for known in metric.dimensions if known.rsplit(".", 1)[-1] == last]
         if len(same) > 1:
-            return Refused(
-                f"{path!r} is ambiguous for {metric.id}: {listed(same)}", "Write the one that is meant."
-            )
+            return Refused(f"{path!r} is ambiguous for {metric.id}: {listed(same)}", "Write the one that is meant.")
         near = f"; did you mean {same[0]!r}?" if same else nearest(path, metric.dimensions)
         reason = f": {why}" if why is not None and not near else ""
         message = f"{metric.id} cannot be split or filtered by {path!r}{near}{reason}"
@@ -207,13 +205,27 @@ class _Planner:
         columns = {}
         for role, part in found.components.items():
             # What two metrics count alike is counted once.
-            columns[role] = draft.columns.setdefault(part, f"{metric.id}_{role}")
+            if part not in draft.columns:
+                draft.columns[part] = self.component_name(metric, role)
+            columns[role] = draft.columns[part]
             draft.components[columns[role]] = part
         self.measured[metric.id] = (found, {role: name(column) for role, column in columns.items()})
+
+    def component_name(self, metric: Metric, role: str) -> str:
+        """A column of the statement that no other component and no dimension has."""
+        # Metric `a` with a numerator and metric `a_numerator` would meet in one name; PostgreSQL cuts names at 63.
+        wanted = f"{metric.id[: _LONGEST - len(role)]}_{role}"
+        found, i = wanted, 1
+        while found in self.taken:
+            i += 1
+            found = f"{wanted}_{i}"
+        self.taken.add(found)
+        return found
 
     def scan(
         self,
         draft: _Draft,
+        *,
         by: tuple[str, ...],
         selection: Expr | None,
         paths: list[str],
@@ -229,7 +241,8 @@ class _Planner:
         filters, components = _factored(draft.components)
         low = high = None
         starts: tuple[datetime, ...] = ()
-        steps = gaps = ()
+        steps: tuple[Shift, ...] = ()
+        gaps: tuple[tuple[datetime, datetime], ...] = ()
         if period is not None and column is not None:
             zone = self.calendar.zone
             first, last = day_start(period.start, zone), day_start(period.end, zone)
@@ -278,9 +291,7 @@ class _Planner:
         kind = infer(tree, column_scope(source))
         return Split(name=path.replace(".", "__"), path=path, table=alias, expression=tree, type=kind.name)
 
-    def table(
-        self, trail: tuple[Hop, ...], parent: str, draft: _Draft, as_of: datetime | None, path: str
-    ) -> Table:
+    def table(self, trail: tuple[Hop, ...], parent: str, draft: _Draft, as_of: datetime | None, path: str) -> Table:
         hop = trail[-1]
         target = self.registry.sources[hop.target]
         own = target.own_entity
@@ -291,11 +302,14 @@ class _Planner:
             alias += "_"
         if target.interval is not None:
             if draft.time is None:
-                message = f"{path!r} changes over time in {target.id}, and {draft.source.id} is measured without a `time`"
+                message = (
+                    f"{path!r} changes over time in {target.id}, and {draft.source.id} is measured without a `time`"
+                )
                 raise Refused(message, "Give the metric its event time, or use a source without `interval`.")
             start = target.columns[target.interval.start]
             if (start.type, start.zone) != (draft.time.type, draft.time.zone):
-                message = f"{target.id} holds from {start.name} ({start.type}), {draft.source.id} happens at {draft.time.name} ({draft.time.type})"
+                held = f"{target.id} holds from {start.name} ({start.type})"
+                message = f"{held}, {draft.source.id} happens at {draft.time.name} ({draft.time.type})"
                 raise Refused(message, "Declare both as instants, or as local times of one zone.")
         else:
             self.current[path] = None
@@ -331,9 +345,7 @@ class _Planner:
         if factor != 1:
             # The factor goes above the line, so that the one division comes last.
             formula = (
-                over(times(factor, formula.args[0]), formula.args[1])
-                if formula.op == "/"
-                else times(factor, formula)
+                over(times(factor, formula.args[0]), formula.args[1]) if formula.op == "/" else times(factor, formula)
             )
         return Output(metric=metric, formula=formula, n=n, floors=floors, zero=zero, type=kind)
 
@@ -345,11 +357,14 @@ class _Planner:
             floors = ((n, metric.min_sample),) if metric.min_sample else ()
             return substituted(found.formula, columns), n, floors, found.zero, found.type
         used = list(names(metric.measure.of))
-        values, ns, floors, shown = {}, [], [], []
+        values: dict[str, Expr] = {}
+        ns: list[Expr] = []
+        own_floors: list[tuple[Expr, int]] = []
+        shown: list[Expr] = []
         for identity in used:
             formula, n, its_floors, zero, _ = self.value(self.registry.metrics[identity])
             ns.extend(n.args if n.op == "least" else [n])
-            floors.extend(its_floors)
+            own_floors.extend(its_floors)
             values[identity] = _suppressed(formula, its_floors)
             if not zero or its_floors:
                 shown.append(values[identity])
@@ -363,8 +378,8 @@ class _Planner:
                 condition = missing[0] if len(missing) == 1 else Expr("or", tuple(missing))
                 formula = Expr("case", (condition, Expr("null"), formula))
         if metric.min_sample:
-            floors.append((n, metric.min_sample))
-        return formula, n, tuple(floors), False, "double"
+            own_floors.append((n, metric.min_sample))
+        return formula, n, tuple(own_floors), False, "double"
 
 
 def _suppressed(formula: Expr, floors: tuple[tuple[Expr, int], ...]) -> Expr:
@@ -387,9 +402,7 @@ def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], di
 
     Where every component still has some of its own, their union prunes rows that none of them counts.
     """
-    keyed = {
-        key: {write(part): part for part in component.conditions} for key, component in components.items()
-    }
+    keyed = {key: {write(part): part for part in component.conditions} for key, component in components.items()}
     shared = set.intersection(*(set(parts) for parts in keyed.values()))
     filters = {text: part for parts in keyed.values() for text, part in parts.items() if text in shared}
     rest = {
@@ -403,10 +416,7 @@ def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], di
         )
         for key, component in components.items()
     }
-    own = {
-        frozenset(write(part) for part in component.conditions): component.conditions
-        for component in rest.values()
-    }
+    own = {frozenset(write(part) for part in component.conditions): component.conditions for component in rest.values()}
     if all(own):
         # A set of conditions that holds another within it adds no rows to the union.
         wanted = [conditions for texts, conditions in own.items() if not any(other < texts for other in own)]
@@ -447,9 +457,7 @@ def _distinct_columns(found: Plan) -> None:
     columns += [split.name for split in found.splits]
     for output in found.outputs:
         identity = output.metric.id
-        columns += (
-            [identity] if found.query.stats == "none" else [identity, f"{identity}_n", f"{identity}_status"]
-        )
+        columns += [identity] if found.query.stats == "none" else [identity, f"{identity}_n", f"{identity}_status"]
     for column in columns:
         if columns.count(column) > 1:
             raise Refused(

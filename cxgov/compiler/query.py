@@ -9,7 +9,7 @@ Grain = Literal["day", "week", "month", "quarter", "year"]
 Stats = Literal["none", "n"]
 
 
-class Refused(ValueError):  # noqa: N818  # the field's word: the compiler refuses
+class Refused(ValueError):
     """A question that has no exact answer, and what can be asked instead."""
 
     def __init__(self, message: str, fix: str = "") -> None:

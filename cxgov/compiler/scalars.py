@@ -11,9 +11,9 @@ from cxgov.compiler.trees import Node, case, cast, number
 from cxgov.language.expressions import Expr
 from cxgov.language.typecheck import Named, Type, infer
 
-_BINARY: Final[dict[str, type[exp.Binary]]] = {
+_BINARY: Final[dict[str, Callable[..., Node]]] = {
     "=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
-    "+": exp.Add, "-": exp.Sub, "*": exp.Mul, "%": exp.Mod, "like": exp.Like,
+    "+": exp.Add, "-": exp.Sub, "*": exp.Mul, "%": exp.Mod, "like": exp.Like, "and": exp.And, "or": exp.Or,
 }  # fmt: skip
 _RANK: Final = {
     "or": 1, "and": 2, "not": 3, "=": 4, "<>": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "between": 4, "in": 4, "like": 4,
@@ -45,15 +45,14 @@ class Scalars:
             return self.arithmetic(tree)
         if op == "/":
             return self.quotient(tree)
+        if op in {"and", "or"}:
+            joined: Node = self.inside(args[0], op)
+            for arg in args[1:]:
+                joined = self.binary(op, joined, self.inside(arg, op))
+            return joined
         if op in _BINARY:
             right = self.divisor(args[1]) if op == "%" else self.inside(args[1], op, right=True)
-            return _BINARY[op](this=self.inside(args[0], op), expression=right)
-        if op in {"and", "or"}:
-            joined = self.inside(args[0], op)
-            kind = exp.And if op == "and" else exp.Or
-            for arg in args[1:]:
-                joined = kind(this=joined, expression=self.inside(arg, op))
-            return joined
+            return self.binary(op, self.inside(args[0], op), right)
         match op:
             case "not" if args[0].op == "is null":
                 return exp.Not(this=self.node(args[0]))
@@ -73,6 +72,9 @@ class Scalars:
                 return self.case(tree)
             case _:
                 return self.function(tree)
+
+    def binary(self, op: str, left: Node, right: Node) -> Node:
+        return _BINARY[op](this=left, expression=right)
 
     def inside(self, tree: Expr, op: str, *, right: bool = False) -> Node:
         """An operand, bracketed where the operator around it binds as tightly or tighter."""
@@ -103,9 +105,7 @@ class Scalars:
             case _:
                 assert isinstance(value, datetime)
                 return (
-                    self.dialect.instant(value.astimezone(UTC))
-                    if tree.op == "instant"
-                    else self.dialect.local(value)
+                    self.dialect.instant(value.astimezone(UTC)) if tree.op == "instant" else self.dialect.local(value)
                 )
 
     def arithmetic(self, tree: Expr) -> Node:
@@ -122,8 +122,7 @@ class Scalars:
             if tree.op == "-":
                 amount = exp.Neg(this=self.inside(length, "neg", right=True))
             return self.dialect.plus(self.inside(moment, "+"), amount)
-        kind = _BINARY[tree.op]
-        node = kind(this=self.inside(a, tree.op), expression=self.inside(b, tree.op, right=True))
+        node = self.binary(tree.op, self.inside(a, tree.op), self.inside(b, tree.op, right=True))
         if "duration" in {left.name, right.name} and {left.name, right.name} & {"decimal", "double"}:
             return _double(node)
         return node
@@ -159,8 +158,7 @@ class Scalars:
     def case(self, tree: Expr) -> Node:
         *pairs, default = tree.args
         whens = [
-            (self.node(condition), self.node(value))
-            for condition, value in zip(pairs[::2], pairs[1::2], strict=True)
+            (self.node(condition), self.node(value)) for condition, value in zip(pairs[::2], pairs[1::2], strict=True)
         ]
         return case(whens, None if default.op == "null" else self.node(default))
 

@@ -7,7 +7,6 @@ totals                     one line for each bucket and group
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from sqlglot import exp
@@ -66,7 +65,7 @@ def to_sql(plan: Plan, dialect_name: str) -> Compiled:
     return Compiled(f"{header(plan)}\n{text}\n", dialect.name, tuple(statement.columns()), checks, plan)
 
 
-def dialect_text(dialect: Dialect, tree: Node) -> str:
+def dialect_text(dialect: Dialect, tree: exp.Expr) -> str:
     """A tree as formatted text."""
     return tree.sql(dialect=dialect.sqlglot, pretty=True, comments=False, copy=False)
 
@@ -98,13 +97,18 @@ class _Statement:
         self.dialect = dialect
         # A scan alone, without buckets to fill, is its own result.
         self.direct = not plan.buckets and len(plan.scans) == 1
+        # A relation of that name without a schema would be hidden by it.
+        used = {
+            source.relation for scan in plan.scans for source in (scan.source, *(table.source for table in scan.tables))
+        }
+        self.buckets = "buckets_" if any(relation.lower() == "buckets" for relation in used) else "buckets"
 
-    def tree(self) -> Node:
+    def tree(self) -> exp.Query:
         plan, dialect = self.plan, self.dialect
-        tables: list[tuple[str, Node]] = []
+        tables: list[tuple[str, exp.Query]] = []
         if plan.buckets:
             tables.append(
-                ("buckets", dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]))
+                (self.buckets, dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]))
             )
         tables.extend((scan.name, _ScanSql(plan, scan, dialect).tree()) for scan in plan.scans)
         if not self.direct:
@@ -123,8 +127,8 @@ class _Statement:
         if not self.plan.buckets:
             return []
         column = self.dialect.column
-        on = exp.EQ(this=column("period_start", "buckets"), expression=column("period_start", self.base))
-        return [join(self.dialect.table("buckets"), on)]
+        on = exp.EQ(this=column("period_start", self.buckets), expression=column("period_start", self.base))
+        return [join(self.dialect.table(self.buckets), on)]
 
     def order(self) -> list[exp.Ordered]:
         qualifier = self.base if self.plan.buckets else None
@@ -134,7 +138,7 @@ class _Statement:
         period = [("period_start", "date")] if self.plan.buckets else []
         return period + [(split.name, split.type) for split in self.plan.splits]
 
-    def every_line(self) -> Node:
+    def every_line(self) -> exp.Query:
         """The lines of every scan, and one for each bucket and group, so that none is missing."""
         dialect = self.dialect
         keys = [key for key, _ in self.keys()]
@@ -143,9 +147,7 @@ class _Statement:
         for scan in self.plan.scans:
             cells: list[Node] = [dialect.column(key) for key in keys]
             for owner, key in everything:
-                cells.append(
-                    dialect.column(key) if owner is scan else self.missing(key, owner.components[key])
-                )
+                cells.append(dialect.column(key) if owner is scan else self.missing(key, owner.components[key]))
             parts.append(select(cells, dialect.table(scan.name)))
         if self.plan.buckets:
             parts.append(self.grid([self.missing(key, owner.components[key]) for owner, key in everything]))
@@ -156,10 +158,10 @@ class _Statement:
 
     def grid(self, cells: list[Node]) -> exp.Query:
         dialect, splits = self.dialect, self.plan.splits
-        keys: list[Node] = [dialect.column("period_start", "buckets")]
+        keys: list[Node] = [dialect.column("period_start", self.buckets)]
         keys += [dialect.column(split.name, "groups_found") for split in splits]
         if not splits:
-            return select(keys + cells, dialect.table("buckets"))
+            return select(keys + cells, dialect.table(self.buckets))
         groups = union(
             [
                 select(
@@ -172,9 +174,9 @@ class _Statement:
             distinct=True,
         )
         named = exp.Subquery(this=groups, alias=exp.TableAlias(this=dialect.identifier("groups_found")))
-        return select(keys + cells, dialect.table("buckets"), joins=[join(named, kind="CROSS")])
+        return select(keys + cells, dialect.table(self.buckets), joins=[join(named, kind="CROSS")])
 
-    def totals(self) -> Node:
+    def totals(self) -> exp.Query:
         dialect = self.dialect
         keys = [key for key, _ in self.keys()]
         cells: list[Node] = [dialect.column(key) for key in keys]
@@ -191,12 +193,10 @@ class _Statement:
         qualifier = self.base if self.plan.buckets else None
         cells: list[Node] = []
         if self.plan.buckets:
-            cells = [dialect.column("period_start", "buckets"), dialect.column("partial", "buckets")]
+            cells = [dialect.column("period_start", self.buckets), dialect.column("partial", self.buckets)]
         cells += [dialect.column(split.name, qualifier) for split in self.plan.splits]
-        scope = {
-            key: _NOT_NULL[part.type] for scan in self.plan.scans for key, part in scan.components.items()
-        }
-        scalars = Scalars(dialect, scope, lambda name: dialect.column(name))
+        scope = {key: _NOT_NULL[part.type] for scan in self.plan.scans for key, part in scan.components.items()}
+        scalars = Scalars(dialect, scope, dialect.column)
         for output in self.plan.outputs:
             cells += self.output(output, scalars)
         return cells
@@ -247,16 +247,16 @@ class _Statement:
         for scan in self.plan.scans:
             its = _ScanSql(self.plan, scan, self.dialect)
             if scan.missing and scan.time is not None:
-                message = f"rows of {scan.source.id} have a {scan.time.name} that the clock of {scan.time.zone} never showed"
+                message = (
+                    f"rows of {scan.source.id} have a {scan.time.name} that the clock of {scan.time.zone} never showed"
+                )
                 fix = "correct them, or declare missing: forward"
                 found.append(DataCheck(dialect_text(self.dialect, its.never_shown()), f"{message}: {fix}"))
             if scan.tables:
                 joined = " and ".join(dict.fromkeys(table.source.id for table in scan.tables))
                 message = f"rows of {scan.source.id} would be counted again, as a key of {joined} stands more than once"
                 found.append(
-                    DataCheck(
-                        dialect_text(self.dialect, its.multiplied()), f"{message}: `cxgov check` says where"
-                    )
+                    DataCheck(dialect_text(self.dialect, its.multiplied()), f"{message}: `cxgov check` says where")
                 )
         return found
 
@@ -287,12 +287,17 @@ class _ScanSql:
     def for_table(self, alias: str) -> Scalars:
         source = self.scan.table_source(alias)
         qualifier = alias if self.qualified else None
-        return Scalars(self.dialect, column_scope(source), lambda name: self.dialect.column(name, qualifier))
+        # Whether a value can be NULL was settled before; here only its type is asked for.
+        scope = {
+            name: named._replace(type=named.type._replace(nullable=False))
+            for name, named in column_scope(source).items()
+        }
+        return Scalars(self.dialect, scope, lambda name: self.dialect.column(name, qualifier))
 
     def own(self, name: str) -> Node:
         return self.dialect.column(name, self.alias if self.qualified else None)
 
-    def tree(self) -> Node:
+    def tree(self) -> exp.Query:
         scan, dialect = self.scan, self.dialect
         base = self.scalars[self.alias]
         keys: list[Node] = [dialect.alias(self.bucket(), "period_start")] if self.plan.buckets else []
@@ -374,9 +379,7 @@ class _ScanSql:
             found.append(exp.LT(this=time.copy(), expression=self.dialect.moment(scan.high)))
         if scan.arrived_before is not None and scan.source.arrival is not None:
             found.append(
-                exp.LT(
-                    this=self.own(scan.source.arrival), expression=self.dialect.moment(scan.arrived_before)
-                )
+                exp.LT(this=self.own(scan.source.arrival), expression=self.dialect.moment(scan.arrived_before))
             )
         return found
 
@@ -412,9 +415,7 @@ class _ScanSql:
             until = dialect.column(interval.until, table.alias)
             on.append(exp.LTE(this=dialect.column(interval.start, table.alias), expression=time))
             open_end = exp.Is(this=until.copy(), expression=exp.Null())
-            on.append(
-                exp.Paren(this=exp.Or(this=exp.GT(this=until, expression=time.copy()), expression=open_end))
-            )
+            on.append(exp.Paren(this=exp.Or(this=exp.GT(this=until, expression=time.copy()), expression=open_end)))
         if table.arrived_before is not None and table.source.arrival is not None:
             arrival = dialect.column(table.source.arrival, table.alias)
             on.append(exp.LT(this=arrival, expression=self.dialect.moment(table.arrived_before)))
@@ -450,7 +451,7 @@ class _ScanSql:
                 return dialect.quantile(cast(of, "double"), part.q, part.quantile_type)
 
 
-def _cte(dialect: Dialect, name: str, table: Node) -> exp.CTE:
+def _cte(dialect: Dialect, name: str, table: exp.Query) -> exp.CTE:
     return exp.CTE(this=table, alias=exp.TableAlias(this=dialect.identifier(name)))
 
 

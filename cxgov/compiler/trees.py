@@ -51,9 +51,7 @@ def ordinals(count: int) -> exp.Group:
     return exp.Group(expressions=[number(i + 1) for i in range(count)])
 
 
-def join(
-    table: Node, on: Node | None = None, *, side: str | None = None, kind: str | None = None
-) -> exp.Join:
+def join(table: Node, on: Node | None = None, *, side: str | None = None, kind: str | None = None) -> exp.Join:
     """A join of a table."""
     return exp.Join(this=table, on=on, side=side, kind=kind)
 

@@ -74,9 +74,7 @@ def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_C
         if its.range:
             low, high = (exp.Literal.number(end) for end in its.range)
             outside = exp.Not(this=exp.Between(this=column(name), low=low, high=high))
-            yield _Check(
-                "range", rows(outside), f"rows have a {name} outside {its.range[0]} to {its.range[1]}"
-            )
+            yield _Check("range", rows(outside), f"rows have a {name} outside {its.range[0]} to {its.range[1]}")
     if source.interval is not None:
         backwards = exp.LT(this=column(source.interval.until), expression=column(source.interval.start))
         message = f"rows end ({source.interval.until}) before they begin ({source.interval.start})"

@@ -20,11 +20,7 @@ def choose(registry: Registry, name: str | None) -> Connection:
     if name is None and known:
         return next(iter(known.values()))
     if name is None or name not in known:
-        said = (
-            f"connection {name!r} does not exist{nearest(name, known)}"
-            if name
-            else "the registry has no connection"
-        )
+        said = f"connection {name!r} does not exist{nearest(name, known)}" if name else "the registry has no connection"
         raise EngineUnreachable(
             f"{said}. Connections: {listed(known)}; they stand in the registry's document of kind Registry."
         )

@@ -44,11 +44,7 @@ class DuckDBEngine:
         self._error = duckdb.Error
         for path in (*([database] if database else []), *files.values()):
             if not path.is_file():
-                hint = (
-                    "`cxgov demo` makes the demo's database."
-                    if ".demo" in path.parts
-                    else "Correct the connection."
-                )
+                hint = "`cxgov demo` makes the demo's database." if ".demo" in path.parts else "Correct the connection."
                 raise EngineUnreachable(f"there is no file {path}. {hint}")
         self._session = duckdb.connect(":memory:")
         try:
@@ -65,9 +61,7 @@ class DuckDBEngine:
             self._session.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             self._session.close()
-            raise EngineUnreachable(
-                f"DuckDB cannot open {database or 'memory'}: {_first_line(error)}"
-            ) from None
+            raise EngineUnreachable(f"DuckDB cannot open {database or 'memory'}: {_first_line(error)}") from None
 
     def _view(self, source: Source, file: Path | None, *, attached: bool) -> None:
         parts = source.relation.split(".")
@@ -114,9 +108,7 @@ class DuckDBEngine:
 def _reader(file: Path, source: Source) -> str:
     if file.suffix == ".parquet":
         return f"read_parquet({_text(str(file))})"
-    types = ", ".join(
-        f"{_text(name)}: {_text(_TYPES[column.type])}" for name, column in source.columns.items()
-    )
+    types = ", ".join(f"{_text(name)}: {_text(_TYPES[column.type])}" for name, column in source.columns.items())
     return f"read_csv({_text(str(file))}, header = true, types = {{{types}}})"
 
 

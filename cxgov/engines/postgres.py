@@ -1,7 +1,7 @@
 """PostgreSQL, read-only, with the connection string in an environment variable."""
 
 import os
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 
 from cxgov.engines.protocol import EngineError, EngineUnreachable
 
@@ -28,9 +28,7 @@ class PostgresEngine:
             raise EngineUnreachable("PostgreSQL needs psycopg. Install cxgov[postgres].") from None
         dsn = os.environ.get(dsn_env)
         if not dsn:
-            raise EngineUnreachable(
-                f"connection {name!r}: ${dsn_env} is not set. Set it, or use another connection."
-            )
+            raise EngineUnreachable(f"connection {name!r}: ${dsn_env} is not set. Set it, or use another connection.")
         self._error = psycopg.Error
         try:
             self._session = psycopg.connect(dsn, connect_timeout=10)
@@ -38,13 +36,14 @@ class PostgresEngine:
             self._session.execute("SET TIME ZONE 'UTC'")
         except psycopg.Error as error:
             reason = str(error).strip().split("\n", 1)[0]
-            message = f"connection {name!r}: no answer from postgres at ${dsn_env} ({reason}). Start it, or use another connection."
+            fix = "Start it, or use another connection"
+            message = f"connection {name!r}: no answer from postgres at ${dsn_env} ({reason}). {fix}."
             raise EngineUnreachable(message) from None
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         try:
             # The text is the compiler's own, never a person's.
-            return self._session.execute(cast("LiteralString", sql)).fetchall()
+            return self._session.execute(sql.encode()).fetchall()
         except self._error as error:
             self._session.rollback()
             raise EngineError(f"PostgreSQL refuses the statement: {str(error).strip()}") from error

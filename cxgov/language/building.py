@@ -114,11 +114,21 @@ class Builder:
             )
         return name
 
+    def document(self, data: Map) -> Settings | Calendar | Source | Metric | None:
+        """The model object of a document of right shape; None where a problem leaves none."""
+        match data["kind"]:
+            case "Registry":
+                return self.registry(data)
+            case "Calendar":
+                return self.calendar(data)
+            case "Source":
+                return self.source(data)
+            case _:
+                return self.metric(data)
+
     def registry(self, data: Map) -> Settings:
         connections = data.get("connections") or Map(data.start)
-        built = tuple(
-            self.connection(name, connections[name], connections.keys_at[name]) for name in connections
-        )
+        built = tuple(self.connection(name, connections[name], connections.keys_at[name]) for name in connections)
         return Settings(
             calendar=data["calendar"],
             dialects=tuple(data["dialects"]),
@@ -129,9 +139,7 @@ class Builder:
     def connection(self, name: str, data: Map, at: Mark) -> Connection:
         engine = data["engine"]
         if engine == "postgres" and "dsn_env" not in data:
-            self.refuse(
-                CONNECTION, at, f"connection {name!r} has no `dsn_env`", "Add `dsn_env: CXGOV_PG_DSN`."
-            )
+            self.refuse(CONNECTION, at, f"connection {name!r} has no `dsn_env`", "Add `dsn_env: CXGOV_PG_DSN`.")
         for key in ("database", "relations") if engine == "postgres" else ("dsn_env",):
             if key in data:
                 self.refuse(CONNECTION, data.keys_at[key], f"`{key}` means nothing to {engine}", "Remove it.")
@@ -140,17 +148,11 @@ class Builder:
             ("database", data.get("database"), data.values_at.get("database", at)),
             *((relation, file, relations.values_at[relation]) for relation, file in relations.items()),
         ]:
-            if file and (
-                file.startswith(("/", "~")) or ":" in file or "\\" in file or ".." in file.split("/")
-            ):
+            if file and (file.startswith(("/", "~")) or ":" in file or "\\" in file or ".." in file.split("/")):
                 message = f"path {file!r} of `{where}` may leave the registry's folder"
-                self.refuse(
-                    CONNECTION, mark, message, "Write a path relative to the registry's folder, with '/'."
-                )
+                self.refuse(CONNECTION, mark, message, "Write a path relative to the registry's folder, with '/'.")
             elif file and where != "database" and not file.endswith((".parquet", ".csv")):
-                self.refuse(
-                    CONNECTION, mark, f"{file!r} is neither .parquet nor .csv", "Name a Parquet or CSV file."
-                )
+                self.refuse(CONNECTION, mark, f"{file!r} is neither .parquet nor .csv", "Name a Parquet or CSV file.")
         return Connection(
             name=name,
             engine=engine,
@@ -195,14 +197,12 @@ class Builder:
         if "arrival" in data:
             self.column_is_time(data, "arrival", columns)
         entities = {}
-        for role, entity in (data.get("entities") or {}).items():
+        for role, entity in data.get("entities", {}).items():
             self.columns_exist(entity, "key", columns)
             at = place_of(self.path, data["entities"].keys_at[role])
-            entities[role] = Entity(
-                role=role, key=tuple(entity["key"]), source=entity.get("source"), place=at
-            )
+            entities[role] = Entity(role=role, key=tuple(entity["key"]), source=entity.get("source"), place=at)
         dimensions = {}
-        declared = data.get("dimensions") or {}
+        declared = data.get("dimensions") or Map(data.start)
         for name in declared:
             tree = self.expression(declared, name)
             if tree is not None:
@@ -285,10 +285,14 @@ class Builder:
         # A clock that never jumps has nothing to declare.
         if data["zone"] in {"UTC", "Etc/UTC"}:
             return
-        for key, choice in (("twice", "first or last"), ("missing", "error or forward")):
+        for key, choice, why in (
+            ("twice", "first or last", "In autumn the clock shows an hour twice."),
+            ("missing", "error or forward", "In spring it leaves an hour out."),
+        ):
             if key not in data:
-                fix = f"Add `{key}:` {choice}. {'An hour is shown twice in autumn.' if key == 'twice' else 'An hour is left out in spring.'}"
-                self.refuse(COLUMN, data.start, f"local column {name!r} has no `{key}`", fix)
+                self.refuse(
+                    COLUMN, data.start, f"local column {name!r} has no `{key}`", f"Add `{key}:` {choice}. {why}"
+                )
 
     def columns_exist(self, data: Map, key: str, columns: dict[str, Column]) -> None:
         for i, name in enumerate(data[key]):

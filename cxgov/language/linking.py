@@ -3,7 +3,7 @@
 Each check looks at one document and at what it refers to, so a document's problems depend on nothing else.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from cxgov.language.diagnostics import Diagnostic, Rule, listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, names
 from cxgov.language.model import (
     Aggregate,
+    Calendar,
     Derived,
     Document,
     Measure,
@@ -41,16 +42,16 @@ from cxgov.language.rules import (
     VALUE,
 )
 from cxgov.language.scopes import column_scope, known_not_null, source_scope
-from cxgov.language.typecheck import NUMERIC, Named, Type, UnknownName, UnknownValue, infer
+from cxgov.language.typecheck import NUMERIC, Named, Type, TypeMismatch, UnknownName, UnknownValue, infer
 
 TIME_UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 SCALED_UNITS: Final = frozenset({"percent", "points"})
 KEY_TYPES: Final = frozenset({"text", "integer", "date", "boolean", "decimal"})
 DIMENSION_TYPES: Final = frozenset({"text", "integer", "boolean", "date"})
-_NOTHING: Final = frozenset[str]()
 _NUMBER: Final = Named(Type("double", nullable=True))
 
 D = TypeVar("D", bound=Document)
+Known = Callable[[], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,43 +64,45 @@ class Written(Generic[D]):
 
 
 class Linker:
-    """Checks documents against each other; every problem goes to ``problems``."""
+    """Checks documents against those that it knows; every problem goes to ``problems``."""
 
-    def __init__(
-        self,
-        calendars: Mapping[str, object],
-        sources: Mapping[str, Written[Source]],
-        metrics: Mapping[str, Written[Metric]],
-        broken: Set[str],
-    ) -> None:
-        self.broken = broken
-        self.calendars = calendars
-        self.sources = {name: written.document for name, written in sources.items()}
-        self.metrics = {name: written.document for name, written in metrics.items()}
-        self.written = metrics
-        self.scopes = {name: source_scope(source) for name, source in self.sources.items()}
+    def __init__(self) -> None:
+        self.calendars: dict[str, Calendar] = {}
+        self.sources: dict[str, Source] = {}
+        self.metrics: dict[str, Metric] = {}
+        # Ids of documents with problems of their own: a reference to one is no second problem.
+        self.broken: set[str] = set()
+        self.scopes: dict[str, dict[str, Named]] = {}
+        self.reached: set[tuple[str, str]] = set()
         self.problems: list[Diagnostic] = []
+
+    def add_source(self, source: Source) -> None:
+        """Makes a source known to the documents that refer to it."""
+        self.sources[source.id] = source
+        self.scopes[source.id] = source_scope(source)
 
     def refuse(self, rule: Rule, written: "Written[D]", at: Mark, message: str, fix: str = "") -> None:
         place = place_of(written.builder.path, at)
         self.problems.append(Diagnostic(rule=rule, message=message, place=place, fix=fix))
 
     def type_of(
-        self,
-        written: "Written[D]",
-        tree: Expr | None,
-        scope: Mapping[str, Named],
-        known: frozenset[str] = _NOTHING,
+        self, written: "Written[D]", tree: Expr | None, scope: Mapping[str, Named], known: Known | None = None
     ) -> Type | None:
-        """Type of an expression; None, and a problem with its place, where it has none."""
+        """Type of an expression; None, and a problem with its place, where it has none.
+
+        What is known not to be NULL is asked for only where the expression has no type without it.
+        """
         if tree is None:
             return None
         try:
-            return infer(tree, scope, known)
+            try:
+                return infer(tree, scope)
+            except TypeMismatch:
+                if known is None:
+                    raise
+                return infer(tree, scope, known())
         except ExpressionError as error:
-            rule = (
-                NAME if isinstance(error, UnknownName) else VALUE if isinstance(error, UnknownValue) else TYPE
-            )
+            rule = NAME if isinstance(error, UnknownName) else VALUE if isinstance(error, UnknownValue) else TYPE
             self.refuse_inside(rule, written, tree, error)
             return None
 
@@ -109,17 +112,12 @@ class Linker:
         self.problems.append(Diagnostic(rule=rule, message=str(error), place=place, fix=error.fix))
 
     def boolean(
-        self,
-        written: "Written[D]",
-        tree: Expr | None,
-        scope: Mapping[str, Named],
-        known: frozenset[str] = _NOTHING,
+        self, written: "Written[D]", tree: Expr | None, scope: Mapping[str, Named], known: Known | None = None
     ) -> Type | None:
         kind = self.type_of(written, tree, scope, known)
         if tree is not None and kind is not None and kind.name != "boolean":
-            self.refuse_inside(
-                TYPE, written, tree, ExpressionError(f"{kind} stands where a condition is expected", tree.at)
-            )
+            error = ExpressionError(f"{kind} stands where a condition is expected", tree.at)
+            self.refuse_inside(TYPE, written, tree, error)
             return None
         return kind
 
@@ -151,9 +149,7 @@ class Linker:
             kind = self.type_of(written, tree, scope)
             if kind is not None and kind.name not in DIMENSION_TYPES:
                 fix = "Make it text, integer, boolean or date; bucket numbers with case."
-                self.refuse(
-                    TYPE, written, data["dimensions"].values_at[name], f"dimension {name!r} is a {kind}", fix
-                )
+                self.refuse(TYPE, written, data["dimensions"].values_at[name], f"dimension {name!r} is a {kind}", fix)
             self.not_personal(written, tree, source, f"dimension {name!r}")
         for role in source.entities:
             self.entity(written, role)
@@ -165,8 +161,9 @@ class Linker:
             self.refuse(SHADOW, written, at, f"entity {role!r} hides the column {role!r}")
         if entity.source is None:
             if source.interval is None and set(entity.key) != set(source.key):
-                message = f"{role!r} is {source.id}'s own entity, but its key ({listed(entity.key)}) is not the source's ({listed(source.key)})"
-                fix = "Make the keys the same, name the `source:` where the entity lives, or give the source its `interval:`."
+                keys = f"its key ({listed(entity.key)}) is not the source's ({listed(source.key)})"
+                message = f"{role!r} is {source.id}'s own entity, but {keys}"
+                fix = "Make the keys the same, name the entity's `source:`, or give the source its `interval:`."
                 self.refuse(ENTITY, written, at, message, fix)
             return
         mark = written.data["entities"][role].values_at["source"]
@@ -180,9 +177,7 @@ class Linker:
         own = target.own_entity
         if own is None:
             message = f"{target.id} has not exactly one entity of its own for {role!r} to be"
-            self.refuse(
-                ENTITY, written, mark, message, f"Declare one entity without `source:` in {target.id}."
-            )
+            self.refuse(ENTITY, written, mark, message, f"Declare one entity without `source:` in {target.id}.")
         elif len(own.key) != len(entity.key):
             message = f"{role!r} has a key of {len(entity.key)} columns, {target.id}.{own.role} one of {len(own.key)}"
             self.refuse(ENTITY, written, mark, message, f"Its key there: {listed(own.key)}.")
@@ -191,9 +186,7 @@ class Linker:
                 if here in source.columns and there in target.columns:
                     mine, its = source.columns[here].type, target.columns[there].type
                     if mine != its:
-                        message = (
-                            f"{source.id}.{here} is {mine}, {target.id}.{there} is {its}: the two never match"
-                        )
+                        message = f"{source.id}.{here} is {mine}, {target.id}.{there} is {its}: the two never match"
                         self.refuse(ENTITY, written, mark, message, "Give both columns one type.")
 
     def not_personal(self, written: "Written[D]", tree: Expr, source: Source, what: str) -> None:
@@ -205,9 +198,7 @@ class Linker:
                 error = ExpressionError(f"{what} shows the personal column {name!r}", names(tree)[name])
                 self.refuse_inside(PERSONAL, written, tree, error)
 
-    def not_personal_column(
-        self, written: "Written[D]", tree: Expr, source: Source, name: str, what: str
-    ) -> None:
+    def not_personal_column(self, written: "Written[D]", tree: Expr, source: Source, name: str, what: str) -> None:
         for inner in names(source.dimensions[name].expression):
             if inner in source.columns and source.columns[inner].personal:
                 error = ExpressionError(f"{what} shows the personal column {inner!r}", names(tree)[name])
@@ -241,9 +232,7 @@ class Linker:
             if metric.source in self.broken:
                 return
             message = f"source {metric.source!r} does not exist{nearest(metric.source, self.sources)}"
-            self.refuse(
-                REFERENCE, written, data.values_at["source"], message, f"Sources: {listed(self.sources)}."
-            )
+            self.refuse(REFERENCE, written, data.values_at["source"], message, f"Sources: {listed(self.sources)}.")
             return
         scope = self.scopes[source.id]
         if metric.time is not None:
@@ -254,8 +243,11 @@ class Linker:
         if kind is not None:
             self.unit(written, kind)
         for i, path in enumerate(metric.dimensions):
+            if (source.id, path) in self.reached:
+                continue
             try:
                 route(path, source, self.sources)
+                self.reached.add((source.id, path))
             except PathError as error:
                 self.refuse(PATH, written, data["dimensions"].items_at[i], str(error), error.fix)
 
@@ -266,9 +258,7 @@ class Linker:
             message = f"{source.id} has no column {name!r}{nearest(name, times)}"
             self.refuse(NAME, written, at, message, f"Its times: {listed(times)}.")
         elif name not in times:
-            message = (
-                f"`time` is {name}, a column of type {source.columns[name].type}; expected instant or local"
-            )
+            message = f"`time` is {name}, a column of type {source.columns[name].type}; expected instant or local"
             self.refuse(TYPE, written, at, message, f"Times of {source.id}: {listed(times)}.")
 
     def measure(
@@ -277,18 +267,16 @@ class Linker:
         """Kind of the value: ``share``, ``ratio``, ``duration`` or ``number``; None after a problem."""
         metric = written.document
         if isinstance(measure, Share | NetShare):
-            self.boolean(written, measure.among, scope, known_not_null(metric))
-            known = known_not_null(metric, measure.among)
+            self.boolean(written, measure.among, scope, lambda: known_not_null(metric))
             parts = [measure.of] if isinstance(measure, Share) else [measure.plus, measure.minus]
-            kinds = [(part, self.boolean(written, part, scope, known)) for part in parts]
-            for part, kind in kinds:
-                if kind is not None and kind.nullable and measure.unknown is None:
-                    error = ExpressionError(
-                        f"`{written.builder.written[id(part)][1]}` can be NULL and `unknown` is missing",
-                        part.at,
-                    )
-                    self.refuse_inside(UNKNOWN, written, part, error)
-            return "share" if all(kind for _, kind in kinds) else None
+            kinds = [
+                self.boolean(written, part, scope, lambda: known_not_null(metric, measure.among)) for part in parts
+            ]
+            if measure.unknown is None:
+                for part, kind in zip(parts, kinds, strict=True):
+                    if kind is not None and kind.nullable:
+                        self.never_null(written, part, scope, known_not_null(metric, measure.among))
+            return "share" if all(kinds) else None
         if isinstance(measure, Ratio):
             above = self.aggregate(written, measure.numerator, source, scope)
             below = self.aggregate(written, measure.denominator, source, scope)
@@ -298,10 +286,20 @@ class Linker:
         assert isinstance(measure, Aggregate)
         return self.aggregate(written, measure, source, scope)
 
+    def never_null(
+        self, written: Written[Metric], part: Expr, scope: Mapping[str, Named], known: frozenset[str]
+    ) -> None:
+        """Refuses a predicate that can be NULL on rows of the population, where nothing says what that means."""
+        if infer(part, scope, known).nullable:
+            text = written.builder.written[id(part)][1]
+            error = ExpressionError(f"`{text}` can be NULL and `unknown` is missing", part.at)
+            self.refuse_inside(UNKNOWN, written, part, error)
+
     def aggregate(
         self, written: Written[Metric], aggregate: Aggregate, source: Source, scope: Mapping[str, Named]
     ) -> str | None:
-        self.boolean(written, aggregate.where, scope, known_not_null(written.document))
+        metric = written.document
+        self.boolean(written, aggregate.where, scope, lambda: known_not_null(metric))
         of = aggregate.of
         if of is None:
             return "number"
@@ -313,7 +311,7 @@ class Linker:
             error = ExpressionError(message, of.at, f"Its entities: {listed(source.entities)}.")
             self.refuse_inside(NAME, written, of, error)
             return None
-        kind = self.type_of(written, of, scope, known_not_null(written.document, aggregate.where))
+        kind = self.type_of(written, of, scope, lambda: known_not_null(metric, aggregate.where))
         if kind is None:
             return None
         if aggregate.function == "count_distinct":
@@ -327,14 +325,8 @@ class Linker:
                 return None
             return "number"
         if kind.name not in {*NUMERIC, "duration"}:
-            fix = (
-                "Count the rows where it is true: count: rows, with a `where`."
-                if kind.name == "boolean"
-                else ""
-            )
-            error = ExpressionError(
-                f"{aggregate.function} takes a number or a duration, found {kind}", of.at, fix
-            )
+            fix = "Count the rows where it is true: count: rows, with a `where`." if kind.name == "boolean" else ""
+            error = ExpressionError(f"{aggregate.function} takes a number or a duration, found {kind}", of.at, fix)
             self.refuse_inside(TYPE, written, of, error)
             return None
         if aggregate.function in {"min", "max", "quantile"}:
@@ -344,14 +336,10 @@ class Linker:
     def unit(self, written: Written[Metric], kind: str) -> None:
         unit, at = written.document.unit, written.data.values_at["unit"]
         if kind == "duration" and unit not in TIME_UNITS:
-            self.refuse(
-                UNIT, written, at, f"a duration has unit {unit!r}", f"Write one of: {listed(TIME_UNITS)}."
-            )
+            self.refuse(UNIT, written, at, f"a duration has unit {unit!r}", f"Write one of: {listed(TIME_UNITS)}.")
         if kind == "number" and unit in SCALED_UNITS:
             message = f"unit {unit!r} would multiply the {written.document.measure.function} by 100"  # type: ignore[union-attr]
-            self.refuse(
-                UNIT, written, at, message, "Write what is counted, e.g. `tickets` or `scale points`."
-            )
+            self.refuse(UNIT, written, at, message, "Write what is counted, e.g. `tickets` or `scale points`.")
         if kind == "share" and unit in TIME_UNITS:
             self.refuse(UNIT, written, at, f"a share has unit {unit!r}", "Write percent, points or share.")
 
@@ -393,14 +381,10 @@ class Linker:
                 )
                 return
             if metric.status == "certified" and self.metrics[part].status == "draft":
-                self.refuse_inside(
-                    DRAFT_INSIDE, written, measure.of, ExpressionError(f"{part!r} is a draft", at)
-                )
+                self.refuse_inside(DRAFT_INSIDE, written, measure.of, ExpressionError(f"{part!r} is a draft", at))
             for i, path in enumerate(metric.dimensions):
                 if path not in self.metrics[part].dimensions:
-                    message = (
-                        f"{part!r} has no dimension {path!r}{nearest(path, self.metrics[part].dimensions)}"
-                    )
+                    message = f"{part!r} has no dimension {path!r}{nearest(path, self.metrics[part].dimensions)}"
                     self.refuse(
                         PATH,
                         written,

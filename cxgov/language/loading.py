@@ -1,36 +1,68 @@
-"""A tree of files to a registry and every problem in it."""
+"""A tree of files to a registry and every problem in it.
+
+Metrics are read last and each is checked as soon as it is read, so that what was parsed of one is given back before
+the next: ten thousand documents need hardly more memory than their models.
+"""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from cxgov.language.building import Builder
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
+from cxgov.language.expressions import names
 from cxgov.language.linking import Linker, Written
-from cxgov.language.model import Calendar, Metric, Registry, Settings, Source
+from cxgov.language.model import Calendar, Derived, Document, Metric, Registry, Settings, Source
 from cxgov.language.reader import place_of, read
 from cxgov.language.rules import DUPLICATE, FILE, REGISTRY, SAME_TITLE
 from cxgov.language.shapes import check_shape
 
+# Decides only what is read first, never what a document is.
+_LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
 
-@dataclass(slots=True)
-class _Tree:
-    """Documents by kind and id, as they are read."""
 
-    settings: dict[str, Written[Settings]] = field(default_factory=dict)
-    calendars: dict[str, Written[Calendar]] = field(default_factory=dict)
-    sources: dict[str, Written[Source]] = field(default_factory=dict)
-    metrics: dict[str, Written[Metric]] = field(default_factory=dict)
-    problems: list[Diagnostic] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the problems of other documents can depend on: identity, references, title.
 
-    def give_up(self, path: str, data: Mapping[str, Any] | None, problems: Iterable[Diagnostic]) -> None:
-        """Keep the problems, and the id so that references to it are no second problem."""
-        self.problems.extend(problems)
-        named = data.get("id") if data else None
-        self.broken.add(named if isinstance(named, str) else path.rsplit("/", 1)[-1].removesuffix(".yaml"))
+    ``refs`` are kinds and ids, as ``Source:customers``; ``title`` is that of a certified metric, folded.
+    """
+
+    kind: str
+    id: str
+    refs: tuple[str, ...]
+    title: str
+
+
+def load(tree: Mapping[str, bytes]) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
+    """The registry of a tree (path to bytes) and its problems in file order.
+
+    There is no registry where a problem is an error: half a registry would give half an answer.
+    """
+    registry, found, _ = load_with_summaries(tree)
+    return registry, found
+
+
+def load_with_summaries(
+    tree: Mapping[str, bytes],
+) -> tuple[Registry | None, tuple[Diagnostic, ...], dict[str, Summary]]:
+    """The same with the summary of every document that could be read, by its path."""
+    with _no_collection():
+        loader = _Loader(tree)
+        loader.load()
+        problems = in_file_order([*loader.problems, *loader.linker.problems])
+        if any(problem.is_error for problem in problems) or loader.settings is None:
+            return None, problems, loader.summaries
+        registry = Registry(
+            settings=loader.settings,
+            calendars=loader.linker.calendars,
+            sources=loader.linker.sources,
+            metrics=loader.linker.metrics,
+        )
+        return registry, problems, loader.summaries
 
 
 @contextmanager
@@ -45,106 +77,140 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def load(tree: Mapping[str, bytes]) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
-    """The registry of a tree (path to bytes) and its problems in file order.
+class _Loader:
+    def __init__(self, tree: Mapping[str, bytes]) -> None:
+        self.tree = tree
+        self.problems: list[Diagnostic] = []
+        self.summaries: dict[str, Summary] = {}
+        self.linker = Linker()
+        self.settings: Settings | None = None
+        self.places: dict[tuple[str, str], Place] = {}
+        self.titles: dict[str, str] = {}
 
-    There is no registry where a problem is an error: half a registry would give half an answer.
-    """
-    with _no_collection():
-        read_in = _Tree()
-        for path in sorted(tree):
-            _read(path, tree[path], read_in)
-        linker = Linker(read_in.calendars, read_in.sources, read_in.metrics, read_in.broken)
-        for settings in read_in.settings.values():
-            linker.settings(settings)
-        for source in read_in.sources.values():
-            linker.source(source)
-        for metric in read_in.metrics.values():
-            linker.metric(metric)
-        problems = [
-            *read_in.problems,
-            *linker.problems,
-            *_titles(read_in.metrics),
-            *_one_registry(tree, read_in),
-        ]
-        found = in_file_order(problems)
-        if any(problem.is_error for problem in found):
-            return None, found
-        registry = Registry(
-            settings=next(iter(read_in.settings.values())).document,
-            calendars={name: written.document for name, written in read_in.calendars.items()},
-            sources={name: written.document for name, written in read_in.sources.items()},
-            metrics={name: written.document for name, written in read_in.metrics.items()},
-        )
-        return registry, found
+    def load(self) -> None:
+        paths = sorted(self.tree)
+        metrics = [path for path in paths if _LOOKS_LIKE_METRIC.search(self.tree[path])]
+        early = set(metrics)
+        first = [written for path in paths if path not in early if (written := self.read(path)) is not None]
+        for written in first:
+            self.keep(written)
+        waiting = [written for written in first if self.waits(written)]
+        for path in metrics:
+            late = self.read(path)
+            if late is not None:
+                self.keep(late)
+                if self.waits(late):
+                    waiting.append(late)
+                else:
+                    self.linker.metric(late)
+        for written in waiting:
+            self.link(written)
+        self.one_registry()
 
+    def waits(self, written: Written[Any]) -> bool:
+        """Whether a document can be checked only when all are read: it may refer to what is still to come."""
+        document = written.document
+        return not isinstance(document, Metric) or document.source not in self.linker.sources
 
-def _read(path: str, data: bytes, into: _Tree) -> None:
-    if path.endswith(".md"):
-        return
-    if not path.endswith(".yaml"):
-        near = "Rename it to .yaml." if path.endswith(".yml") else ""
-        into.problems.append(
-            Diagnostic(rule=FILE, message="not a document of the registry", place=Place(path, 1, 1), fix=near)
-        )
-        return
-    document, text, problems = read(path, data)
-    problems = problems if document is None else check_shape(path, document)
-    if document is None or problems:
-        into.give_up(path, document, problems)
-        return
-    builder = Builder(path, text)
-    kept: dict[str, Any]
-    built: Any
-    match document["kind"]:
-        case "Registry":
-            kept, built = into.settings, builder.registry(document)
-        case "Calendar":
-            kept, built = into.calendars, builder.calendar(document)
-        case "Source":
-            kept, built = into.sources, builder.source(document)
-        case _:
-            kept, built = into.metrics, builder.metric(document)
-    into.problems.extend(builder.problems)
-    first = kept.get(document["id"])
-    if first is not None:
-        message = f"{document['kind']} {document['id']!r} stands already in {first.document.place}"
-        into.problems.append(
-            Diagnostic(rule=DUPLICATE, message=message, place=place_of(path, document.values_at["id"]))
-        )
-    elif built is None:
-        into.give_up(path, document, ())
-    else:
-        kept[document["id"]] = Written(built, document, builder)
+    def link(self, written: Written[Any]) -> None:
+        match written.document:
+            case Settings():
+                self.linker.settings(written)
+            case Source():
+                self.linker.source(written)
+            case Metric():
+                self.linker.metric(written)
 
+    def read(self, path: str) -> Written[Any] | None:
+        """One document, built; None after a problem that leaves nothing to check further."""
+        if path.endswith(".md"):
+            return None
+        if not path.endswith(".yaml"):
+            fix = "Rename it to .yaml." if path.endswith(".yml") else ""
+            message = "not a document of the registry"
+            self.problems.append(Diagnostic(rule=FILE, message=message, place=Place(path, 1, 1), fix=fix))
+            return None
+        data, text, problems = read(path, self.tree[path])
+        if data is not None:
+            problems = check_shape(path, data)
+        if data is None or problems:
+            self.problems.extend(problems)
+            self.give_up(path, data)
+            return None
+        builder = Builder(path, text)
+        document = builder.document(data)
+        self.problems.extend(builder.problems)
+        if document is None:
+            self.give_up(path, data)
+            return None
+        return Written(document, data, builder)
 
-def _titles(metrics: Mapping[str, Written[Metric]]) -> Iterator[Diagnostic]:
-    first: dict[str, Metric] = {}
-    for written in metrics.values():
-        metric = written.document
+    def give_up(self, path: str, data: Mapping[str, Any] | None) -> None:
+        """Remembers the id, so that a reference to it is no second problem."""
+        named = data.get("id") if data else None
+        self.linker.broken.add(named if isinstance(named, str) else path.rsplit("/", 1)[-1].removesuffix(".yaml"))
+
+    def keep(self, written: Written[Any]) -> None:
+        """Takes a document into the registry, unless its identity is taken."""
+        document: Document = written.document
+        kind = written.data["kind"]
+        place = place_of(written.builder.path, written.data.values_at["id"])
+        first = self.places.setdefault((kind, document.id), place)
+        if first is not place:
+            message = f"{kind} {document.id!r} stands already in {first}"
+            self.problems.append(Diagnostic(rule=DUPLICATE, message=message, place=place))
+            return
+        match document:
+            case Settings():
+                self.second_registry(document)
+            case Calendar():
+                self.linker.calendars[document.id] = document
+            case Source():
+                self.linker.add_source(document)
+            case Metric():
+                self.linker.metrics[document.id] = document
+                self.title(document, written)
+        self.summaries[written.builder.path] = _summary(kind, document)
+
+    def second_registry(self, settings: Settings) -> None:
+        if self.settings is None:
+            self.settings = settings
+        else:
+            message = f"a second document of kind Registry; the first is {self.settings.place}"
+            self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=settings.place))
+
+    def title(self, metric: Metric, written: Written[Any]) -> None:
         if metric.status != "certified":
-            continue
-        title = " ".join(metric.title.casefold().split())
-        other = first.setdefault(title, metric)
-        if other is not metric:
+            return
+        other = self.titles.setdefault(_folded(metric), metric.id)
+        if other != metric.id:
             place = place_of(written.builder.path, written.data.values_at["title"])
-            yield Diagnostic(
-                rule=SAME_TITLE, message=f"title {metric.title!r} is also that of {other.id!r}", place=place
-            )
+            message = f"title {metric.title!r} is also that of {other!r}"
+            self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))
+
+    def one_registry(self) -> None:
+        broken = any(problem.place.path.endswith("registry.yaml") for problem in self.problems)
+        if self.settings is None and not broken:
+            # Nothing to point at: the folder itself lacks the document.
+            folder = f"{min(self.tree).rsplit('/', 1)[0]}/" if self.tree and "/" in min(self.tree) else ""
+            message = "the registry has no document of kind Registry"
+            place = Place(f"{folder}registry.yaml", 1, 1)
+            self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=place))
 
 
-def _one_registry(tree: Mapping[str, bytes], read_in: _Tree) -> Iterator[Diagnostic]:
-    if len(read_in.settings) > 1:
-        *_, last = read_in.settings.values()
-        yield Diagnostic(
-            rule=REGISTRY, message="a second document of kind Registry", place=last.document.place
-        )
-    broken = any(problem.place.path.endswith("registry.yaml") for problem in read_in.problems)
-    if not read_in.settings and not broken:
-        # Nothing to point at: the folder itself lacks the document.
-        folder = min(tree).rsplit("/", 1)[0] if tree else "."
-        yield Diagnostic(
-            rule=REGISTRY,
-            message="no document of kind Registry",
-            place=Place(f"{folder}/registry.yaml", 1, 1),
-        )
+def _summary(kind: str, document: Document) -> Summary:
+    refs: tuple[str, ...] = ()
+    title = ""
+    if isinstance(document, Source):
+        refs = tuple(f"Source:{entity.source}" for entity in document.entities.values() if entity.source)
+    elif isinstance(document, Metric):
+        if isinstance(document.measure, Derived):
+            refs = tuple(f"Metric:{part}" for part in names(document.measure.of))
+        else:
+            refs = (f"Source:{document.source}",)
+        title = _folded(document) if document.status == "certified" else ""
+    return Summary(kind, document.id, refs, title)
+
+
+def _folded(metric: Metric) -> str:
+    return " ".join(metric.title.casefold().split())

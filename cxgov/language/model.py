@@ -9,10 +9,6 @@ from cxgov.language.diagnostics import Place
 from cxgov.language.expressions import Expr
 
 
-def _place() -> Place:
-    return field(compare=False, repr=False)  # type: ignore[no-any-return]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """What every kind of document says of itself."""
@@ -22,7 +18,7 @@ class Document:
     title: str
     owner: str
     description: str = ""
-    place: Place = _place()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,7 @@ class Connection:
     database: str | None = None
     relations: tuple[tuple[str, str], ...] = ()
     dsn_env: str | None = None
-    place: Place = _place()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ class Column:
     twice: Literal["first", "last"] | None = None
     missing: Literal["error", "forward"] | None = None
     description: str = ""
-    place: Place = _place()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +79,7 @@ class Entity:
     role: str
     key: tuple[str, ...]
     source: str | None = None
-    place: Place = _place()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +88,7 @@ class Dimension:
 
     name: str
     expression: Expr
-    place: Place = _place()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

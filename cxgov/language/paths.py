@@ -84,25 +84,18 @@ def _no_role(path: str, role: str, here: Source, sources: Mapping[str, Source]) 
         if role in {other.id, own.role if own else None}:
             back = [entity.role for entity in other.entities.values() if entity.source == here.id]
             if back:
-                message = f"{path!r} leads from one row of {here.id} to many of {other.id}, which would count {here.id} several times"
-                return PathError(
-                    message,
-                    f"Measure {other.id} instead and split it by its role {back[0]!r}: {back[0]}.<dimension>.",
-                )
+                many = f"from one row of {here.id} to many of {other.id}"
+                message = f"{path!r} leads {many}, which would count {here.id} several times"
+                fix = f"Measure {other.id} instead and split it by its role {back[0]!r}: {back[0]}.<dimension>."
+                return PathError(message, fix)
     near = nearest(role, here.entities)
-    return PathError(
-        f"{path!r}: {here.id} has no role {role!r}{near}", f"Its roles: {listed(here.entities)}."
-    )
+    return PathError(f"{path!r}: {here.id} has no role {role!r}{near}", f"Its roles: {listed(here.entities)}.")
 
 
-def _no_dimension(
-    path: str, name: str, here: Source, start: Source, sources: Mapping[str, Source]
-) -> PathError:
+def _no_dimension(path: str, name: str, here: Source, start: Source, sources: Mapping[str, Source]) -> PathError:
     others = [way for way in reachable(start, sources) if way.rsplit(".", 1)[-1] == name]
     if len(others) > 1:
-        return PathError(
-            f"{path!r} is ambiguous from {start.id}: {listed(others)}", "Write the one that is meant."
-        )
+        return PathError(f"{path!r} is ambiguous from {start.id}: {listed(others)}", "Write the one that is meant.")
     if others:
         return PathError(
             f"{here.id} has no dimension {name!r}; from {start.id} it is {others[0]!r}", f"Write {others[0]}."

@@ -7,6 +7,7 @@ stay exact.
 
 import re
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from yaml import (
@@ -20,7 +21,7 @@ from yaml import (
     StreamEndEvent,
     YAMLError,
 )
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out
 
 from cxgov.language.diagnostics import Diagnostic, Place
 from cxgov.language.rules import TEXT, YAML
@@ -32,14 +33,17 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 24
 MAX_EVENTS: Final = 50_000
 MAX_DIGITS: Final = 40
+MAX_INVISIBLE: Final = 20
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]|\r(?!\n)"
 )
+_PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
 _RESOLVED = frozenset("-+.0123456789tTfFnN~")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
-_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?")
+_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_FAR_EXPONENT = re.compile(r"[eE][-+]?[0-9]{4}")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _WORDS: Final = {
@@ -94,9 +98,9 @@ def read(path: str, data: bytes) -> tuple[Map | None, str, tuple[Diagnostic, ...
 def _decode(path: str, data: bytes) -> tuple[str, tuple[Diagnostic, ...]]:
     if len(data) > MAX_BYTES:
         message = f"{len(data):,} bytes; a document has at most {MAX_BYTES:,}"
-        return "", (
-            Diagnostic(rule=TEXT, message=message, place=Place(path, 1, 1), fix="Split the document."),
-        )
+        return "", (Diagnostic(rule=TEXT, message=message, place=Place(path, 1, 1), fix="Split the document."),)
+    if not data.translate(None, _PLAIN):
+        return data.decode("ascii"), ()
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -106,13 +110,13 @@ def _decode(path: str, data: bytes) -> tuple[str, tuple[Diagnostic, ...]]:
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         return "", (Diagnostic(rule=TEXT, message=message, place=place, fix="Save the file as UTF-8."),)
     found = []
-    for match in _INVISIBLE.finditer(text):
+    for match in islice(_INVISIBLE.finditer(text), MAX_INVISIBLE):
         at = match.start()
         line_start = text.rfind("\n", 0, at) + 1
         place = Place(path, text.count("\n", 0, at) + 1, at - line_start + 1)
         message = f"character U+{ord(match.group()[0]):04X} cannot be seen or is read as something else"
         found.append(Diagnostic(rule=TEXT, message=message, place=place))
-    return text, tuple(found[:20])
+    return text, tuple(found)
 
 
 class _Composer:
@@ -122,24 +126,26 @@ class _Composer:
         self.path = path
         self.problems: list[Diagnostic] = []
 
-    def refuse(self, mark: Mark, message: str, fix: str = "") -> None:
+    def refuse(self, mark: Any, message: str, fix: str = "") -> None:
         self.problems.append(Diagnostic(rule=YAML, message=message, place=place_of(self.path, mark), fix=fix))
 
     def scalar(self, event: ScalarEvent) -> object:
         """Value of a plain scalar under the YAML 1.2 core schema."""
         value = event.value
-        if value in _WORDS:
-            return _WORDS[value]
+        if not value or value[0].isalpha() or value == "~":
+            return _WORDS.get(value, value)
         if _INTEGER.fullmatch(value):
             if len(value) <= MAX_DIGITS:
                 return int(value)
             self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
         elif _DECIMAL.fullmatch(value):
-            if len(value) <= MAX_DIGITS:
+            if len(value) <= MAX_DIGITS and not _FAR_EXPONENT.search(value):
                 return Decimal(value)
             self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
-        elif _BASED.fullmatch(value) and len(value) <= MAX_DIGITS:
-            return int(value, 0)
+        elif _BASED.fullmatch(value):
+            if len(value) <= MAX_DIGITS:
+                return int(value, 0)
+            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
         elif _NOT_FINITE.fullmatch(value):
             self.refuse(
                 event.start_mark,
@@ -148,31 +154,26 @@ class _Composer:
             )
         return value
 
-    def node(self, event: Any) -> None:  # noqa: ANN401  # events share these by duck typing
+    def node(self, event: Any) -> None:
         if event.anchor is not None:
             self.refuse(event.start_mark, f"anchor '&{event.anchor}' is not part of the language")
         if event.tag is not None:
             fix = "Remove the tag; text that looks like something else goes in quotes."
             self.refuse(event.start_mark, f"tag {event.tag!r} is not part of the language", fix)
 
-    def key(self, event: Any, into: Map) -> str | None:  # noqa: ANN401
+    def key(self, event: Any, into: Map) -> None:
         mark = event.start_mark
         if type(event) is not ScalarEvent:
             self.refuse(mark, "a key that is not text", "Keys are plain words.")
-            return None
+            return
         name: str = event.value
-        if (
-            event.implicit[0]
-            and (not name or name[0] in _RESOLVED)
-            and not isinstance(self.scalar(event), str)
-        ):
+        if event.implicit[0] and (not name or name[0] in _RESOLVED) and not isinstance(self.scalar(event), str):
             self.refuse(mark, f"key {name!r} is not text", f'Put it in quotes: "{name}".')
         if name == "<<":
             self.refuse(mark, "merge key '<<' is not part of the language")
         if name in into:
             first = into.keys_at[name].line + 1
             self.refuse(mark, f"key {name!r} stands twice, first in line {first}", "Keep one of them.")
-        return name
 
 
 def _compose(path: str, data: bytes) -> tuple[Map | None, tuple[Diagnostic, ...]]:
@@ -194,7 +195,7 @@ def _compose(path: str, data: bytes) -> tuple[Map | None, tuple[Diagnostic, ...]
     return root, tuple(composer.problems)
 
 
-def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:
+def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call an event would cost a third
     root: Map | None = None
     documents = events = 0
     stack: list[Map | Seq | None] = []
@@ -206,17 +207,16 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:
         kind = type(event)
         events += 1
         if events > MAX_EVENTS:
-            composer.refuse(
-                event.start_mark, f"more than {MAX_EVENTS:,} keys and values", "Split the document."
-            )
+            composer.refuse(event.start_mark, f"more than {MAX_EVENTS:,} keys and values", "Split the document.")
             return None
         if kind is ScalarEvent:
             if event.anchor is not None or event.tag is not None:
                 composer.node(event)
             if type(top) is Map and pending is None:
-                pending = composer.key(event, top)
-                if pending is not None:
-                    top.keys_at[pending] = event.start_mark
+                pending = event.value
+                if pending in top or pending == "<<" or not pending or pending[0] in _RESOLVED:
+                    composer.key(event, top)
+                top.keys_at[pending] = event.start_mark
                 continue
             value: Any = event.value
             if event.implicit[0] and (not value or value[0] in _RESOLVED):
@@ -240,9 +240,7 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:
                     event.start_mark, "directives are not part of the language", "Remove the line with '%'."
                 )
             if documents > 1:
-                composer.refuse(
-                    event.start_mark, "a second document", "Put each document in a file of its own."
-                )
+                composer.refuse(event.start_mark, "a second document", "Put each document in a file of its own.")
                 return None
             continue
         elif kind is StreamEndEvent:
@@ -259,9 +257,7 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:
         # Attach the value to what is open.
         if top is None:
             if type(value) is not Map:
-                composer.refuse(
-                    event.start_mark, "the document is not a mapping", "Start with `apiVersion: cxgov/v1`."
-                )
+                composer.refuse(event.start_mark, "the document is not a mapping", "Start with `apiVersion: cxgov/v1`.")
                 return None
             root = value
         elif type(top) is Map:
@@ -269,7 +265,7 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:
             top.values_at[pending] = event.start_mark  # type: ignore[index]
             pending = None
         else:
-            top.append(value)
+            top.append(value)  # type: ignore[union-attr]  # not a mapping, so a sequence
             top.items_at.append(event.start_mark)  # type: ignore[union-attr]
         if type(value) is Map or type(value) is Seq:
             stack.append(top)

@@ -15,7 +15,7 @@ def _rule(code: str, name: str, severity: Severity, sentence: str, fix: str) -> 
 TEXT = _rule(
     "CX001", "text", E,
     "A document is clean UTF-8 text of at most 256 KiB, with nothing in it that a reader cannot see.",
-    "Save the file as UTF-8 without a byte-order mark and remove the character; in prose write it as an escape in double quotes.",
+    "Save the file as UTF-8 without a byte-order mark; write a character that is needed as an escape in double quotes.",
 )  # fmt: skip
 YAML = _rule(
     "CX002", "yaml", E,
@@ -80,7 +80,7 @@ PATH = _rule(
 UNKNOWN = _rule(
     "CX018", "unknown", E,
     "A share says what happens to rows whose predicate is NULL, where there can be any.",
-    "Add `unknown: out` (they leave both sides) or `unknown: no` (they count as not true), or exclude NULL in `valid:`.",
+    "Add `unknown: out` (they leave both sides) or `unknown: no` (not true), or exclude NULL in `valid:`.",
 )  # fmt: skip
 MEASURE = _rule(
     "CX019", "measure", E,

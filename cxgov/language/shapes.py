@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 KINDS: Final = ("Registry", "Calendar", "Source", "Metric")
+_LONGEST: Final = 80
 _WORDS: Final = {
     "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
     "boolean": "true or false",
@@ -29,9 +30,7 @@ def schema_text(kind: str) -> str:
     name = f"{kind.lower()}.json"
     shipped = package.joinpath("schemas", name)
     # In a checkout the schemas stand beside the package.
-    return (shipped if shipped.is_file() else package.joinpath("..", "schemas", name)).read_text(
-        encoding="utf-8"
-    )
+    return (shipped if shipped.is_file() else package.joinpath("..", "schemas", name)).read_text(encoding="utf-8")
 
 
 @cache
@@ -105,9 +104,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
         case "required":
             missing = [
-                key
-                for key in error.validator_value
-                if key not in value and f"'{key}' is a required" in error.message
+                key for key in error.validator_value if key not in value and f"'{key}' is a required" in error.message
             ]
             place = place_of(path, key_at)
             fixes = (
@@ -138,19 +135,11 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
                 ]
             at = value.keys_at[present[-1]]
             message = f"{what} has {len(present)} forms: {listed(present)}"
-            return [
-                Diagnostic(rule=SCHEMA, message=message, place=place_of(path, at), fix="Keep one of them.")
-            ]
+            return [Diagnostic(rule=SCHEMA, message=message, place=place_of(path, at), fix="Keep one of them.")]
         case "type":
-            wanted = (
-                error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-            )
+            wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
             expected = " or ".join(_WORDS[name] for name in wanted)
-            fix = (
-                f'Put it in quotes: "{value}".'
-                if wanted == ["string"] and not isinstance(value, dict | list)
-                else ""
-            )
+            fix = f'Put it in quotes: "{value}".' if wanted == ["string"] and not isinstance(value, dict | list) else ""
             return [
                 Diagnostic(
                     rule=SCHEMA,
@@ -161,8 +150,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
         case "enum" | "const":
             allowed = [
-                str(v)
-                for v in (error.validator_value if error.validator == "enum" else [error.validator_value])
+                str(v) for v in (error.validator_value if error.validator == "enum" else [error.validator_value])
             ]
             near = nearest(str(value), allowed)
             message = f"{what} is {_shown(value)}, expected {' or '.join(allowed)}{near}"
@@ -200,9 +188,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
         case "minLength" | "minItems" | "minProperties":
             return [
-                Diagnostic(
-                    rule=SCHEMA, message=f"{what} is empty or too short", place=place, fix=_described(error)
-                )
+                Diagnostic(rule=SCHEMA, message=f"{what} is empty or too short", place=place, fix=_described(error))
             ]
         case "maxLength" | "maxItems":
             return [
@@ -225,9 +211,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
         case _:
             return [
-                Diagnostic(
-                    rule=SCHEMA, message=f"{what}: {error.message[:200]}", place=place, fix=_described(error)
-                )
+                Diagnostic(rule=SCHEMA, message=f"{what}: {error.message[:200]}", place=place, fix=_described(error))
             ]
 
 
@@ -258,7 +242,7 @@ def _shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return repr(value) if isinstance(value, str) and len(value) <= 80 else f"{str(value)[:80]}"
+    return repr(value) if isinstance(value, str) and len(value) <= _LONGEST else str(value)[:_LONGEST]
 
 
 def _described(error: Any) -> str:

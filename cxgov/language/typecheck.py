@@ -6,7 +6,7 @@ written. A divisor that can be zero makes the result NULL.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from itertools import combinations
 from typing import Final, NamedTuple
 
 from cxgov.language.diagnostics import listed, nearest
@@ -48,8 +48,7 @@ class Type(NamedTuple):
         return f"local time of {self.zone}" if self.zone else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """What a name stands for: its type, where they are declared all its values, and what a repeated hour means."""
 
     type: Type
@@ -75,6 +74,12 @@ type_of_literal: Final = {
 }  # fmt: skip
 
 
+_BOOLEAN: Final = {False: Type("boolean", nullable=False), True: Type("boolean", nullable=True)}
+_INTEGER: Final = Type("integer", nullable=False)
+_DECIMAL: Final = Type("decimal", nullable=False)
+_LITERALS: Final = {op: Type(name, nullable=op == "null") for op, name in type_of_literal.items()}
+
+
 def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHING) -> Type:
     """Type of an expression over the names of ``scope``, those in ``known`` being not NULL.
 
@@ -84,8 +89,8 @@ def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHI
         TypeMismatch: the parts do not go together.
     """
     op = tree.op
-    if op == "name" or op == "path":
-        named = scope.get(tree.value)  # type: ignore[call-overload]
+    if op in {"name", "path"}:
+        named = scope.get(tree.value)  # type: ignore[arg-type]  # a name's value is its text
         if named is None:
             name = str(tree.value)
             fix = f"Names here: {listed(sorted(scope))}."
@@ -93,25 +98,28 @@ def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHI
         kind: Type = named.type
         return kind._replace(nullable=False) if kind.nullable and tree.value in known else kind
     if op == "number":
-        return Type("integer" if isinstance(tree.value, int) else "decimal", nullable=False)
+        return _INTEGER if isinstance(tree.value, int) else _DECIMAL
     if not tree.args:
-        return Type(type_of_literal[op], nullable=op == "null")
+        return _LITERALS[op]
     args = [infer(arg, scope, known) for arg in tree.args]
-    nullable = any(arg.nullable for arg in args)
-    if op in _COMPARISONS or op == "in" or op == "between":
+    nullable = False
+    for arg in args:
+        if arg.nullable:
+            nullable = True
+    if op in _COMPARISONS or op in {"in", "between"}:
         _comparable(tree, args, ordered=op not in {"=", "<>", "in"})
         if op in {"=", "<>", "in"}:
             _declared_values(tree, scope)
-        return Type("boolean", nullable)
+        return _BOOLEAN[nullable]
     if op in {"and", "or", "not"}:
-        for arg, kind in zip(tree.args, args, strict=True):
-            _expect(arg, kind, "boolean")
-        return Type("boolean", nullable)
+        for operand, its in zip(tree.args, args, strict=True):
+            _expect(operand, its, "boolean")
+        return _BOOLEAN[nullable]
     if op == "is null":
-        return Type("boolean", nullable=False)
+        return _BOOLEAN[False]
     if op == "like":
         _expect(tree.args[0], args[0], "text")
-        return Type("boolean", nullable)
+        return _BOOLEAN[nullable]
     if op == "case":
         return _case(tree, args)
     if op in {"+", "-", "*", "/", "%"}:
@@ -157,6 +165,9 @@ def _strict(tree: Expr) -> frozenset[str]:
 
 def common(kinds: list[Type]) -> Type | None:
     """The type that all of these fit, or None. NULL fits any."""
+    first = kinds[0]
+    if all(kind is first for kind in kinds):
+        return first
     nullable = any(kind.nullable for kind in kinds)
     found = {(kind.name, kind.zone) for kind in kinds if kind.name != "null"}
     if not found:
@@ -174,23 +185,18 @@ def common(kinds: list[Type]) -> Type | None:
 
 
 def _comparable(tree: Expr, args: list[Type], *, ordered: bool) -> None:
+    left, right = args[0], args[-1]
+    if left.name in NUMERIC and right.name in NUMERIC and len(args) == 2:  # noqa: PLR2004  # the common case, quickly
+        return
     for arg in tree.args:
         if arg.op == "null":
-            raise TypeMismatch(
-                "a comparison with null is never true", arg.at, "Write `is null` or `is not null`."
-            )
+            raise TypeMismatch("a comparison with null is never true", arg.at, "Write `is null` or `is not null`.")
     kind = common(args)
     if kind is None:
-        left, right = next(
-            (a, b)
-            for a, b in zip(args, args[1:], strict=False)
-            if common([a, b]) is None or common(args) is None
-        )
+        left, right = next(pair for pair in combinations(args, 2) if common(list(pair)) is None)
         raise TypeMismatch(f"{left} is compared with {right}", tree.at, _comparison_fix(tree, args))
     if ordered and kind.name == "text":
-        raise TypeMismatch(
-            "text has no order that every engine agrees on", tree.at, "Compare with = or in (...)."
-        )
+        raise TypeMismatch("text has no order that every engine agrees on", tree.at, "Compare with = or in (...).")
     if ordered and kind.name == "boolean":
         raise TypeMismatch("booleans have no order", tree.at, "Write the condition itself.")
 
@@ -301,9 +307,7 @@ def _function(tree: Expr, args: list[Type], *, nullable: bool) -> Type:
         return Type("double" if op == "exp" else args[0].name, nullable)
     kind = common(args)
     if kind is None or kind.name == "null":
-        raise TypeMismatch(
-            f"{op}() takes values of one type, found {listed(dict.fromkeys(map(str, args)))}", tree.at
-        )
+        raise TypeMismatch(f"{op}() takes values of one type, found {listed(dict.fromkeys(map(str, args)))}", tree.at)
     if op == "coalesce":
         return kind._replace(nullable=all(arg.nullable for arg in args))
     if op == "nullif":

@@ -37,10 +37,7 @@ def as_json(problems: Sequence[Diagnostic], documents: int) -> str:
         for problem in problems
     ]
     valid = not any(problem.is_error for problem in problems)
-    return (
-        json.dumps({"valid": valid, "documents": documents, "problems": found}, indent=2, ensure_ascii=False)
-        + "\n"
-    )
+    return json.dumps({"valid": valid, "documents": documents, "problems": found}, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_github(problems: Sequence[Diagnostic], documents: int) -> str:
@@ -51,9 +48,7 @@ def as_github(problems: Sequence[Diagnostic], documents: int) -> str:
         properties = f"file={_property(place.path)},line={place.line},col={place.column}"
         title = _property(f"{rule.code} {rule.name}")
         fix = problem.fix or rule.fix
-        lines.append(
-            f"::{rule.severity} {properties},title={title}::{_data(f'{problem.message}. Fix: {fix}')}"
-        )
+        lines.append(f"::{rule.severity} {properties},title={title}::{_data(f'{problem.message}. Fix: {fix}')}")
     return "".join(f"{line}\n" for line in lines) or f"::notice::{documents} documents are valid\n"
 
 

@@ -14,8 +14,7 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     rows = [[visible(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-        for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
     )
 
 
@@ -75,9 +74,7 @@ def measure_text(metric: Metric) -> str:
         case Aggregate() as aggregate:
             return _aggregate(aggregate)
         case Share(of=of, among=among):
-            return f"share of rows where {_bare(of)}" + (
-                f", among those where {_bare(among)}" if among else ""
-            )
+            return f"share of rows where {_bare(of)}" + (f", among those where {_bare(among)}" if among else "")
         case NetShare(plus=plus, minus=minus, among=among):
             words = f"share of rows where {_bare(plus)}, less the share where {_bare(minus)}"
             return words + (f", among those where {_bare(among)}" if among else "")
@@ -130,9 +127,7 @@ def show_text(fields: dict[str, Any]) -> str:
         if isinstance(value, list):
             text = ", ".join(value)
         elif isinstance(value, dict):
-            text = "; ".join(
-                f"{key}: {', '.join(v) if isinstance(v, list) else v}" for key, v in value.items() if v
-            )
+            text = "; ".join(f"{key}: {', '.join(v) if isinstance(v, list) else v}" for key, v in value.items() if v)
         if text not in {None, ""}:
             rows.append([name, str(text)])
     return columns(rows)

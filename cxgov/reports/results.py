@@ -15,10 +15,10 @@ from cxgov.compiler.sql import ResultColumn, header
 from cxgov.reports.problems import visible
 
 if TYPE_CHECKING:
-    from cxgov.api import Result
+    from cxgov.engines.answering import Result
 
 _SUPPRESSED: Final = "·"
-_NO_DATA: Final = "–"
+_NO_DATA: Final = "–"  # noqa: RUF001  # a dash as printed tables have it
 _NO_GROUP: Final = "(none)"
 _DECIMALS: Final = {"percent": 1, "points": 1, "hours": 1, "minutes": 1, "days": 1, "seconds": 0}
 
@@ -72,16 +72,10 @@ def as_table(result: "Result", *, width: int | None = None, color: bool = False)
     for i, column in enumerate(columns):
         unit = f"\n{visible(units[column.metric] or '')}" if column.role == "value" else "\n"
         name = (
-            column.name.replace("__", ".")
-            if column.role == "dimension"
-            else "n"
-            if column.role == "n"
-            else column.name
+            column.name.replace("__", ".") if column.role == "dimension" else "n" if column.role == "n" else column.name
         )
         style = "dim" if column.role == "n" else None
-        table.add_column(
-            f"{name}{unit}", justify="left" if i < dimensions else "right", style=style, no_wrap=True
-        )
+        table.add_column(f"{name}{unit}", justify="left" if i < dimensions else "right", style=style, no_wrap=True)
     marks: set[str] = set()
     fewer: dict[str | None, str] = {
         output.metric.id: f"<{output.metric.min_sample}"
@@ -145,7 +139,7 @@ def shown(value: float | Decimal, column: ResultColumn) -> str:
         return f"{value:,}"
     decimals = _DECIMALS.get(column.unit or "")
     if decimals is None:
-        decimals = 0 if abs(value) >= 1000 else 2  # noqa: PLR2004  # four digits are enough to read
+        decimals = 0 if abs(float(value)) >= 1000 else 2  # noqa: PLR2004  # four digits are enough to read
     return f"{value:,.{decimals}f}"
 
 
@@ -167,13 +161,7 @@ def _notes(marks: set[str], result: "Result") -> list[str]:
 def _plain(value: Any) -> str:
     if value is None:
         return ""
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else repr(value)
-        if isinstance(value, float)
-        else str(value)
-    )
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
 def _json(value: Any) -> Any:

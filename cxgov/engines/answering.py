@@ -1,0 +1,85 @@
+"""A compiled statement on an engine to rows of Python's own types; the data's own faults come first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from cxgov.compiler.sql import Compiled, ResultColumn
+from cxgov.engines.protocol import DataBroken, Engine, check_columns
+from cxgov.language.model import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Rows of an answer, with what was compiled for it.
+
+    ``early`` says that the answer was given before its ``as of``, so that rows may still arrive.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    compiled: Compiled
+    early: bool
+
+    def to_arrow(self) -> "pa.Table":
+        """The rows as an Arrow table: int64, float64, decimal128, date32, bool and string columns.
+
+        Raises:
+            ModuleNotFoundError: pyarrow is not installed; it comes with ``cxgov[arrow]``.
+        """
+        import pyarrow as pa
+
+        types = {
+            "integer": pa.int64(),
+            "double": pa.float64(),
+            "date": pa.date32(),
+            "boolean": pa.bool_(),
+            "text": pa.string(),
+        }
+        arrays = []
+        for i, column in enumerate(self.columns):
+            values = [row[i] for row in self.rows]
+            if column.type == "decimal":
+                scale = max((-int(value.as_tuple().exponent) for value in values if value is not None), default=0)
+                arrays.append(pa.array(values, pa.decimal128(38, max(scale, 0))))
+            else:
+                arrays.append(pa.array(values, types[column.type]))
+        return pa.table(arrays, names=[column.name for column in self.columns])
+
+
+def sources_of(compiled: Compiled) -> list[Source]:
+    """The sources that a statement reads."""
+    scans = compiled.plan.scans
+    used = [source for scan in scans for source in (scan.source, *(table.source for table in scan.tables))]
+    return list({source.id: source for source in used}.values())
+
+
+def answer(engine: Engine, compiled: Compiled, now: datetime) -> Result:
+    """The answer of a statement.
+
+    Raises:
+        DataBroken: the rows of the question break what their source declares.
+        EngineError: the engine refuses.
+    """
+    check_columns(engine, sources_of(compiled))
+    for data_check in compiled.checks:
+        count = engine.rows(data_check.sql)[0][0]
+        if count:
+            raise DataBroken(f"{count:,} {data_check.message}.")
+    kinds = [column.type for column in compiled.columns]
+    rows = tuple(_plain(row, kinds) for row in engine.rows(compiled.sql))
+    as_of = compiled.plan.as_of
+    return Result(compiled.columns, rows, compiled, early=as_of is not None and now < as_of)
+
+
+def _plain(row: Sequence[Any], kinds: Sequence[str]) -> tuple[Any, ...]:
+    types = {"double": float, "integer": int, "decimal": Decimal}
+    return tuple(
+        value if value is None or kind not in types else types[kind](value)
+        for value, kind in zip(row, kinds, strict=True)
+    )
