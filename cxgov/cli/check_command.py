@@ -27,8 +27,6 @@ def command(sources: tuple[str, ...], connection: str | None, form: str, registr
     else:
         lines = [[f.source, f.rule, f"{f.rows:,}", f.message] for f in found]
         count = len(sources) or len(known.registry.sources)
-        click.echo(
-            printers.columns(lines) if lines else f"{count} sources: the data holds what they declare\n",
-            nl=False,
-        )
+        holds = f"{count} source{'' if count == 1 else 's'}: the data holds what is declared\n"
+        click.echo(printers.columns(lines) if lines else holds, nl=False)
     return 1 if found else 0

@@ -1,10 +1,24 @@
 """``cxgov demo``."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import click
 
-from cxgov.cli.options import progress, registry_folder, registry_option
+import cxgov
+from cxgov.cli.options import nearest_registry, progress, registry_folder, registry_option
+
+
+def reference_registry() -> Path:
+    """The nearest ``metrics/``, or a copy of the reference registry that comes with the program."""
+    found = nearest_registry()
+    if found is not None:
+        return found
+    target = Path("cxgov-demo") / "metrics"
+    shutil.copytree(Path(cxgov.__file__).parent / "reference", target)
+    click.echo(f"{target}: the reference registry, copied here\n")
+    return target
 
 
 @click.command("demo")
@@ -27,7 +41,7 @@ def command(responses: int, seed: int, registry: str | None) -> None:
     from cxgov.engines.demo import generate
     from cxgov.reports.results import as_table
 
-    folder = registry_folder(registry)
+    folder = reference_registry() if registry is None else registry_folder(registry)
     known = api.load(folder)
     demo = choose(known.registry, "demo")
     if demo.engine != "duckdb" or demo.database is None:
@@ -44,7 +58,7 @@ def command(responses: int, seed: int, registry: str | None) -> None:
         period="2026-Q3",
     )
     asked = "nps csat_top2 sla_first_reply --by customer.region --grain month --period 2026-Q3"
-    command_line = f"cxgov {{}} {asked}" + (f" --registry {registry}" if registry else "")
+    command_line = f"cxgov {{}} {asked}" + ("" if folder == nearest_registry() else f" --registry {folder}")
     click.echo(f"$ {command_line.format('compile')}\n")
     click.echo(api.compile(known, query, dialect="duckdb").sql)
     click.echo(f"$ {command_line.format('run')}\n")

@@ -19,19 +19,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def registry_folder(given: str | None) -> Path:
     """The folder that is named, or the nearest ``metrics/`` upwards."""
-    if given is not None:
-        folder = Path(given)
-    else:
-        here = Path.cwd()
-        found = [parent / "metrics" for parent in (here, *here.parents) if (parent / "metrics").is_dir()]
-        if not found:
-            raise click.ClickException(
-                "no folder `metrics` here or above. Name one with --registry, or run `cxgov init`."
-            )
-        folder = Path(os.path.relpath(found[0]))
+    folder = Path(given) if given is not None else nearest_registry()
+    if folder is None:
+        raise click.ClickException("no folder `metrics` here or above. Name one with --registry, or run `cxgov init`.")
     if not folder.is_dir():
         raise click.ClickException(f"{folder} is not a folder.")
     return folder
+
+
+def nearest_registry() -> Path | None:
+    """The nearest folder ``metrics`` upwards, as a path from here."""
+    here = Path.cwd()
+    found = (parent / "metrics" for parent in (here, *here.parents) if (parent / "metrics").is_dir())
+    nearest = next(found, None)
+    return None if nearest is None else Path(os.path.relpath(nearest))
 
 
 def loaded(given: str | None) -> "Loaded":

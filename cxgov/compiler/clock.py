@@ -72,6 +72,13 @@ def jumps(zone: str, start: datetime, end: datetime) -> tuple[Jump, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=64)
+def repeats(zone: str) -> tuple[timedelta, ...]:
+    """How long the stretches are that the zone's clock has shown twice since 1970: mostly an hour, not everywhere."""
+    found = jumps(zone, datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC))
+    return tuple(sorted({jump.before - jump.after for jump in found if jump.after < jump.before}))
+
+
 def bound(column: Column, instant: datetime) -> datetime:
     """The lowest value of a time column that means ``instant`` or later; without a zone for a local column.
 

@@ -5,7 +5,7 @@ else never reaches it.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,7 +16,7 @@ from sqlglot.dialects.duckdb import DuckDB as _DuckDB
 from sqlglot.dialects.postgres import Postgres as _Postgres
 from sqlglot.dialects.snowflake import Snowflake as _Snowflake
 
-from cxgov.compiler.clock import Shift
+from cxgov.compiler.clock import Shift, repeats
 from cxgov.compiler.query import Refused
 from cxgov.compiler.trees import Node, call, case, cast, number, select, string
 from cxgov.compiler.words import RESERVED
@@ -36,13 +36,21 @@ class Dialect:
 
     name: str
     held: str
+    longest_name = 255
     sqlglot: type[_Sqlglot]
     fold = staticmethod(str.lower)
 
     # --- names and literals ---
 
     def identifier(self, name: str) -> exp.Identifier:
-        """A name, quoted only where the dialect reserves the word."""
+        """A name, quoted only where the dialect reserves the word.
+
+        Raises:
+            Refused: the dialect would cut it, and two names might become one.
+        """
+        if len(name) > self.longest_name:
+            message = f"{self.name} cuts the name {name!r} to {self.longest_name} characters"
+            raise Refused(message, "Give the metric or the dimension a shorter id, or ask with --stats none.")
         if name.lower() in RESERVED:
             return exp.Identifier(this=self.fold(name), quoted=True)
         return exp.Identifier(this=name, quoted=False)
@@ -128,8 +136,8 @@ class Dialect:
     # --- aggregates ---
 
     def count_if(self, condition: Node) -> Node:
-        """Rows for which a condition is true; 0 where there is none."""
-        return exp.CountIf(this=condition)
+        """Rows for which a condition is true; 0 where there is none, also over no rows and where it is always NULL."""
+        return exp.Coalesce(this=exp.CountIf(this=condition), expressions=[number(0)])
 
     def quantile(self, of: Node, q: Decimal | int, quantile_type: int) -> Node:
         """Exact quantile by Hyndman and Fan's type 7 or 1; NULL is passed over."""
@@ -183,6 +191,10 @@ class DuckDB(Dialect):
     def as_instant(self, local: Node, zone: str, twice: str | None) -> Node:
         return _at_zone(local, zone, twice)
 
+    def count_if(self, condition: Node) -> Node:
+        # It is a HUGEINT, and NULL over no rows and where the condition is always NULL.
+        return cast(super().count_if(condition), "bigint")
+
     def calendar_day(self, time: Node, kind: str, shifts: Sequence[Shift]) -> Node:
         if kind == "local" and len(shifts) == 1 and shifts[0].seconds == 0:
             return cast(time, "date")
@@ -202,6 +214,7 @@ class Postgres(Dialect):
     """PostgreSQL."""
 
     name = "postgres"
+    longest_name = 63
     held = "executed in the tests"
     sqlglot = _Postgres
 
@@ -304,6 +317,9 @@ class BigQuery(Dialect):
             return call("DATE", call("TIMESTAMP_ADD", time, seconds), string("UTC"))
         return call("DATE", call("DATETIME_ADD", time, seconds))
 
+    def count_if(self, condition: Node) -> Node:
+        return exp.CountIf(this=condition)
+
     def quantile(self, of: Node, q: Decimal | int, quantile_type: int) -> Node:
         raise Refused(
             "bigquery has no exact quantile as an aggregate, only an approximate one",
@@ -357,10 +373,18 @@ def _at_zone(local: Node, zone: str, twice: str | None) -> Node:
     instant = exp.AtTimeZone(this=_wrapped(local), zone=string(zone))
     if twice != "first":
         return exp.Paren(this=instant)
-    earlier = exp.Sub(this=exp.Paren(this=instant.copy()), expression=exp.Interval(this=string("1 hour")))
-    shown = exp.AtTimeZone(this=exp.Paren(this=earlier.copy()), zone=string(zone))
-    same = exp.EQ(this=exp.Paren(this=shown), expression=_wrapped(local.copy()))
-    return case([(same, earlier)], instant)
+    pairs: list[tuple[Node, Node]] = []
+    for length in repeats(zone):
+        back = exp.Interval(this=string(_length(length)))
+        earlier = exp.Sub(this=exp.Paren(this=instant.copy()), expression=back)
+        shown = exp.AtTimeZone(this=exp.Paren(this=earlier.copy()), zone=string(zone))
+        pairs.append((exp.EQ(this=exp.Paren(this=shown), expression=_wrapped(local.copy())), earlier))
+    return case(pairs, instant) if pairs else exp.Paren(this=instant)
+
+
+def _length(length: timedelta) -> str:
+    minutes = length // timedelta(minutes=1)
+    return "1 hour" if minutes == 60 else f"{minutes} minutes"  # noqa: PLR2004
 
 
 def _distinct_tuple(parts: Sequence[Node], condition: Node) -> Node:

@@ -7,6 +7,7 @@ components, so a value never depends on which other metrics are asked beside it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Final
 
 from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, shifts
@@ -120,7 +121,7 @@ class _Planner:
         if not any(given):
             if len(timeless) == len(base) and query.grain is None:
                 return None, _utc(query.as_of)
-            lasting = next((metric.id for metric in base if metric.time is not None), timeless[0])
+            lasting = next((metric.id for metric in base if metric.time is not None), base[0].id)
             if timeless and query.grain is not None:
                 raise Refused(
                     f"{timeless[0]} has no `time`, so it has no buckets of a {query.grain}",
@@ -254,7 +255,7 @@ class _Planner:
             if column.missing == "error":
                 gaps = tuple(gap for gap in missing_ranges(column, first, last) if low <= gap[0] < high)
         return Scan(
-            name=self.scan_name(draft),
+            name=_short(draft.name),
             source=source,
             time=column,
             tables=tuple(draft.tables.values()),
@@ -270,13 +271,6 @@ class _Planner:
             shifts=steps,
             missing=gaps,
         )
-
-    def scan_name(self, draft: _Draft) -> str:
-        relations = {source.relation.rsplit(".", 1)[-1].lower() for source in self.registry.sources.values()}
-        found = draft.name
-        while found in relations:
-            found += "_"
-        return found
 
     def split(self, path: str, draft: _Draft, as_of: datetime | None) -> Split:
         way = self.route(path, draft.source)
@@ -380,6 +374,13 @@ class _Planner:
         if metric.min_sample:
             own_floors.append((n, metric.min_sample))
         return formula, n, tuple(own_floors), False, "double"
+
+
+def _short(text: str) -> str:
+    """A name of the statement's own that every dialect keeps whole; cut ones end in a digest of the whole."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 9]}_{sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _suppressed(formula: Expr, floors: tuple[tuple[Expr, int], ...]) -> Expr:

@@ -95,25 +95,24 @@ class _Statement:
     def __init__(self, plan: Plan, dialect: Dialect) -> None:
         self.plan = plan
         self.dialect = dialect
+        self.names = _own_names(plan)
         # A scan alone, without buckets to fill, is its own result.
         self.direct = not plan.buckets and len(plan.scans) == 1
-        # A relation of that name without a schema would be hidden by it.
-        used = {
-            source.relation for scan in plan.scans for source in (scan.source, *(table.source for table in scan.tables))
-        }
-        self.buckets = "buckets_" if any(relation.lower() == "buckets" for relation in used) else "buckets"
 
     def tree(self) -> exp.Query:
         plan, dialect = self.plan, self.dialect
         tables: list[tuple[str, exp.Query]] = []
         if plan.buckets:
             tables.append(
-                (self.buckets, dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]))
+                (
+                    self.names["buckets"],
+                    dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]),
+                )
             )
-        tables.extend((scan.name, _ScanSql(plan, scan, dialect).tree()) for scan in plan.scans)
+        tables.extend((self.names[scan.name], _ScanSql(plan, scan, dialect).tree()) for scan in plan.scans)
         if not self.direct:
-            tables.append(("every_line", self.every_line()))
-            tables.append(("totals", self.totals()))
+            tables.append((self.names["every_line"], self.every_line()))
+            tables.append((self.names["totals"], self.totals()))
         query = select(self.outputs(), dialect.table(self.base), joins=self.bucket_join(), order=self.order())
         query.set("with_", exp.With(expressions=[_cte(dialect, name, table) for name, table in tables]))
         return query
@@ -121,14 +120,14 @@ class _Statement:
     @property
     def base(self) -> str:
         """The table that the result is read from."""
-        return self.plan.scans[0].name if self.direct else "totals"
+        return self.names[self.plan.scans[0].name] if self.direct else self.names["totals"]
 
     def bucket_join(self) -> list[exp.Join]:
         if not self.plan.buckets:
             return []
         column = self.dialect.column
-        on = exp.EQ(this=column("period_start", self.buckets), expression=column("period_start", self.base))
-        return [join(self.dialect.table(self.buckets), on)]
+        on = exp.EQ(this=column("period_start", self.names["buckets"]), expression=column("period_start", self.base))
+        return [join(self.dialect.table(self.names["buckets"]), on)]
 
     def order(self) -> list[exp.Ordered]:
         qualifier = self.base if self.plan.buckets else None
@@ -148,7 +147,7 @@ class _Statement:
             cells: list[Node] = [dialect.column(key) for key in keys]
             for owner, key in everything:
                 cells.append(dialect.column(key) if owner is scan else self.missing(key, owner.components[key]))
-            parts.append(select(cells, dialect.table(scan.name)))
+            parts.append(select(cells, dialect.table(self.names[scan.name])))
         if self.plan.buckets:
             parts.append(self.grid([self.missing(key, owner.components[key]) for owner, key in everything]))
         return union(parts, distinct=False)
@@ -158,23 +157,23 @@ class _Statement:
 
     def grid(self, cells: list[Node]) -> exp.Query:
         dialect, splits = self.dialect, self.plan.splits
-        keys: list[Node] = [dialect.column("period_start", self.buckets)]
-        keys += [dialect.column(split.name, "groups_found") for split in splits]
+        keys: list[Node] = [dialect.column("period_start", self.names["buckets"])]
+        keys += [dialect.column(split.name, self.names["groups_found"]) for split in splits]
         if not splits:
-            return select(keys + cells, dialect.table(self.buckets))
+            return select(keys + cells, dialect.table(self.names["buckets"]))
         groups = union(
             [
                 select(
                     [dialect.column(split.name) for split in splits],
-                    dialect.table(scan.name),
+                    dialect.table(self.names[scan.name]),
                     distinct=i == 0,
                 )
                 for i, scan in enumerate(self.plan.scans)
             ],
             distinct=True,
         )
-        named = exp.Subquery(this=groups, alias=exp.TableAlias(this=dialect.identifier("groups_found")))
-        return select(keys + cells, dialect.table(self.buckets), joins=[join(named, kind="CROSS")])
+        named = exp.Subquery(this=groups, alias=exp.TableAlias(this=dialect.identifier(self.names["groups_found"])))
+        return select(keys + cells, dialect.table(self.names["buckets"]), joins=[join(named, kind="CROSS")])
 
     def totals(self) -> exp.Query:
         dialect = self.dialect
@@ -186,14 +185,17 @@ class _Statement:
                 if component.function in {"count", "distinct", "sum"}:
                     value = exp.Coalesce(this=value, expressions=[number(0)])
                 cells.append(dialect.alias(value, key))
-        return select(cells, dialect.table("every_line"), group=ordinals(len(keys)) if keys else None)
+        return select(cells, dialect.table(self.names["every_line"]), group=ordinals(len(keys)) if keys else None)
 
     def outputs(self) -> list[Node]:
         dialect = self.dialect
         qualifier = self.base if self.plan.buckets else None
         cells: list[Node] = []
         if self.plan.buckets:
-            cells = [dialect.column("period_start", self.buckets), dialect.column("partial", self.buckets)]
+            cells = [
+                dialect.column("period_start", self.names["buckets"]),
+                dialect.column("partial", self.names["buckets"]),
+            ]
         cells += [dialect.column(split.name, qualifier) for split in self.plan.splits]
         scope = {key: _NOT_NULL[part.type] for scan in self.plan.scans for key, part in scan.components.items()}
         scalars = Scalars(dialect, scope, dialect.column)
@@ -449,6 +451,21 @@ class _ScanSql:
                 assert part.q is not None
                 assert part.quantile_type is not None
                 return dialect.quantile(cast(of, "double"), part.q, part.quantile_type)
+
+
+def _own_names(plan: Plan) -> dict[str, str]:
+    """Names of the statement's own tables, none of which hides a relation that it reads."""
+    read = {table.source.relation for scan in plan.scans for table in scan.tables}
+    read |= {scan.source.relation for scan in plan.scans}
+    taken = {relation.rsplit(".", 1)[-1].lower() for relation in read}
+    found = {}
+    for wanted in ("buckets", "every_line", "totals", "groups_found", *(scan.name for scan in plan.scans)):
+        name = wanted
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        found[wanted] = name
+    return found
 
 
 def _cte(dialect: Dialect, name: str, table: exp.Query) -> exp.CTE:

@@ -37,7 +37,8 @@ def connect(connection: Connection, folder: Path, sources: Sequence[Source]) -> 
         assert connection.dsn_env is not None
         return PostgresEngine(connection.dsn_env, connection.name)
     database = _inside(folder, connection.database) if connection.database else None
-    files = {relation: _inside(folder, file) for relation, file in connection.relations}
+    wanted = {source.relation for source in sources}
+    files = {relation: _inside(folder, file) for relation, file in connection.relations if relation in wanted}
     return DuckDBEngine(database, files, sources)
 
 

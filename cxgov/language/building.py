@@ -3,6 +3,7 @@
 Only what one document says by itself is looked at here; what it refers to is ``linking``'s.
 """
 
+import re
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -33,11 +34,22 @@ from cxgov.language.rules import COLUMN, CONNECTION, EXPRESSION, MEASURE, NAME, 
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NO_RACI: Final = Raci()
+# What ZoneInfo opens as well: the machine's own zone, and copies that count leap seconds.
+_NO_ZONE: Final = re.compile(r"localtime|posixrules|Factory|posix/.*|right/.*")
+# By its quote, how a scalar is written: what is folded before a character, and the character.
+_WRITTEN_AS: Final = {
+    '"': (re.compile(r"(?:\s|\\\r?\n)*"), re.compile(r"\\x..|\\u.{4}|\\U.{8}|\\.|.", re.DOTALL)),
+    "'": (re.compile(r"\s*"), re.compile("''|.", re.DOTALL)),
+    "": (re.compile(r"\s*"), re.compile(".", re.DOTALL)),
+}
+_BROKEN_LINE: Final = re.compile(r"(?:\\\r?\n[ \t]*)*")
 
 
 @cache
 def zone(name: str) -> ZoneInfo | None:
     """The IANA zone of a name, or None."""
+    if _NO_ZONE.fullmatch(name):
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -47,18 +59,27 @@ def zone(name: str) -> ZoneInfo | None:
 def locate(path: str, text: str, at: Mark, value: str, offset: int) -> Place:
     """Place of an offset inside a scalar's value, whatever quotes or folds it was written in."""
     i = at.index
-    if text[i : i + 1] in {"|", ">"}:
+    quote = text[i : i + 1]
+    if quote in {"|", ">"}:
         i = text.find("\n", i)
-    elif text[i : i + 1] in {"'", '"'}:
+    elif quote in {"'", '"'}:
         i += 1
-    # Each character of the value is found in the source in turn; only white space and escapes differ.
-    for character in value[:offset]:
-        found = text.find(character, i) if not character.isspace() else i
-        i = found + 1 if found >= 0 else i
-    rest = value[offset : offset + 1]
-    found = text.find(rest, i) if rest and not rest.isspace() else i
-    i = found if found >= 0 else i
+    fold, written = _WRITTEN_AS.get(quote, _WRITTEN_AS[""])
+    for n, character in enumerate(value[: offset + 1]):
+        # White space stands for one each, what is left of it before another character was folded.
+        if not character.isspace():
+            i = _end(fold, text, i)
+        elif quote == '"':
+            i = _end(_BROKEN_LINE, text, i)
+
+        if n < offset:
+            i = _end(written, text, i)
     return Place(path, text.count("\n", 0, i) + 1, i - text.rfind("\n", 0, i))
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    return found.end() if found else start
 
 
 class Builder:
@@ -148,7 +169,7 @@ class Builder:
             ("database", data.get("database"), data.values_at.get("database", at)),
             *((relation, file, relations.values_at[relation]) for relation, file in relations.items()),
         ]:
-            if file and (file.startswith(("/", "~")) or ":" in file or "\\" in file or ".." in file.split("/")):
+            if file and (file.startswith(("/", "~")) or re.search(r"[:\\\0]", file) or ".." in file.split("/")):
                 message = f"path {file!r} of `{where}` may leave the registry's folder"
                 self.refuse(CONNECTION, mark, message, "Write a path relative to the registry's folder, with '/'.")
             elif file and where != "database" and not file.endswith((".parquet", ".csv")):

@@ -23,7 +23,7 @@ from cxgov.language.model import (
     Share,
     Source,
 )
-from cxgov.language.paths import PathError, route
+from cxgov.language.paths import NoSource, PathError, route
 from cxgov.language.reader import Map, Mark, place_of
 from cxgov.language.rules import (
     CYCLE,
@@ -248,6 +248,8 @@ class Linker:
             try:
                 route(path, source, self.sources)
                 self.reached.add((source.id, path))
+            except NoSource:
+                continue  # said where the entity is declared, or in the source itself
             except PathError as error:
                 self.refuse(PATH, written, data["dimensions"].items_at[i], str(error), error.fix)
 
@@ -272,7 +274,7 @@ class Linker:
             kinds = [
                 self.boolean(written, part, scope, lambda: known_not_null(metric, measure.among)) for part in parts
             ]
-            if measure.unknown is None:
+            if measure.unknown is None and _is_whole(written, measure):
                 for part, kind in zip(parts, kinds, strict=True):
                     if kind is not None and kind.nullable:
                         self.never_null(written, part, scope, known_not_null(metric, measure.among))
@@ -407,3 +409,11 @@ class Linker:
                         seen.add(part)
                         stack.append([*way, part])
         return []
+
+
+def _is_whole(written: Written[Metric], measure: Share | NetShare) -> bool:
+    """Whether every predicate that may say what is not NULL could be read."""
+    metric, data = written.document, written.data
+    body = data["measure"]["share" if isinstance(measure, Share) else "net_share"]
+    predicates = (("where", data, metric.where), ("valid", data, metric.valid), ("among", body, measure.among))
+    return all(tree is not None or key not in written_in for key, written_in, tree in predicates)

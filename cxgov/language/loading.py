@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from cxgov.language.building import Builder
@@ -52,7 +53,10 @@ def load_with_summaries(
     """The same with the summary of every document that could be read, by its path."""
     with _no_collection():
         loader = _Loader(tree)
-        loader.load()
+        loader.load(metrics_last=True)
+        if loader.misled:
+            loader = _Loader(tree)
+            loader.load(metrics_last=False)
         problems = in_file_order([*loader.problems, *loader.linker.problems])
         if any(problem.is_error for problem in problems) or loader.settings is None:
             return None, problems, loader.summaries
@@ -84,12 +88,13 @@ class _Loader:
         self.summaries: dict[str, Summary] = {}
         self.linker = Linker()
         self.settings: Settings | None = None
+        self.misled = False
         self.places: dict[tuple[str, str], Place] = {}
         self.titles: dict[str, str] = {}
 
-    def load(self) -> None:
+    def load(self, *, metrics_last: bool) -> None:
         paths = sorted(self.tree)
-        metrics = [path for path in paths if _LOOKS_LIKE_METRIC.search(self.tree[path])]
+        metrics = [path for path in paths if metrics_last and _LOOKS_LIKE_METRIC.search(self.tree[path])]
         early = set(metrics)
         first = [written for path in paths if path not in early if (written := self.read(path)) is not None]
         for written in first:
@@ -98,6 +103,8 @@ class _Loader:
         for path in metrics:
             late = self.read(path)
             if late is not None:
+                # What comes late and is no metric was missing when the metrics before it were checked.
+                self.misled = self.misled or not isinstance(late.document, Metric)
                 self.keep(late)
                 if self.waits(late):
                     waiting.append(late)
@@ -189,12 +196,15 @@ class _Loader:
             self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))
 
     def one_registry(self) -> None:
-        broken = any(problem.place.path.endswith("registry.yaml") for problem in self.problems)
+        broken = any(f"/{problem.place.path}".endswith("/registry.yaml") for problem in self.problems)
         if self.settings is None and not broken:
-            # Nothing to point at: the folder itself lacks the document.
-            folder = f"{min(self.tree).rsplit('/', 1)[0]}/" if self.tree and "/" in min(self.tree) else ""
+            # Nothing to point at: the folder that holds all documents lacks this one.
+            folders = [path.split("/")[:-1] for path in self.tree] or [[]]
+            shared = [
+                a for a, b in takewhile(lambda pair: pair[0] == pair[1], zip(min(folders), max(folders), strict=False))
+            ]
             message = "the registry has no document of kind Registry"
-            place = Place(f"{folder}registry.yaml", 1, 1)
+            place = Place("/".join([*shared, "registry.yaml"]), 1, 1)
             self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=place))
 
 

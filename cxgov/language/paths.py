@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.model import Dimension, Entity, Source
+
+# More ways are not listed: a source of many roles has as many as their product.
+MOST_WAYS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class PathError(ValueError):
         self.fix = fix
 
 
+class NoSource(PathError):
+    """A path over an entity whose source does not exist, or cannot be read."""
+
+
 def route(path: str, start: Source, sources: Mapping[str, Source]) -> Route:
     """The route of a dotted path from a source.
 
@@ -49,7 +57,7 @@ def route(path: str, start: Source, sources: Mapping[str, Source]) -> Route:
             continue
         target = sources.get(entity.source)
         if target is None:
-            raise PathError(
+            raise NoSource(
                 f"{path!r}: source {entity.source!r} of role {role!r} does not exist",
                 "Correct the entity's `source:`.",
             )
@@ -66,11 +74,11 @@ def reachable(start: Source, sources: Mapping[str, Source], most_hops: int = 2) 
     found = dict(start.dimensions)
     level = [("", start)]
     for _ in range(most_hops):
-        following = []
+        following: list[tuple[str, Source]] = []
         for prefix, source in level:
             for role, entity in source.entities.items():
                 target = sources.get(entity.source) if entity.source else None
-                if target is not None:
+                if target is not None and len(following) < MOST_WAYS:
                     following.append((f"{prefix}{role}.", target))
         for prefix, source in following:
             found |= {prefix + name: dimension for name, dimension in source.dimensions.items()}

@@ -40,6 +40,7 @@ _INVISIBLE = re.compile(
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]|\r(?!\n)"
 )
 _PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+_QUOTE: Final = "Write a shorter number, or put the text in quotes."
 _RESOLVED = frozenset("-+.0123456789tTfFnN~")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -137,20 +138,22 @@ class _Composer:
         if _INTEGER.fullmatch(value):
             if len(value) <= MAX_DIGITS:
                 return int(value)
-            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
+            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits", _QUOTE)
         elif _DECIMAL.fullmatch(value):
             if len(value) <= MAX_DIGITS and not _FAR_EXPONENT.search(value):
                 return Decimal(value)
-            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
+            self.refuse(
+                event.start_mark, f"a number of more than {MAX_DIGITS} digits, or of an exponent of more than 3", _QUOTE
+            )
         elif _BASED.fullmatch(value):
             if len(value) <= MAX_DIGITS:
                 return int(value, 0)
-            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits")
+            self.refuse(event.start_mark, f"a number of more than {MAX_DIGITS} digits", _QUOTE)
         elif _NOT_FINITE.fullmatch(value):
             self.refuse(
                 event.start_mark,
                 f"{value} is not a finite number",
-                "Write a number, or put the text in quotes.",
+                _QUOTE,
             )
         return value
 

@@ -4,8 +4,11 @@ A compiled validator says yes or no in microseconds; only a refused document is 
 """
 
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from cxgov.language.diagnostics import Diagnostic, Place, listed, nearest
@@ -15,6 +18,8 @@ from cxgov.language.rules import SCHEMA
 if TYPE_CHECKING:
     import jsonschema_rs
 
+# What has more unknown keys is no document of that kind; looking for the nearest name of each takes long.
+MAX_UNKNOWN: Final = 50
 KINDS: Final = ("Registry", "Calendar", "Source", "Metric")
 _LONGEST: Final = 80
 _WORDS: Final = {
@@ -61,16 +66,44 @@ def check_shape(path: str, document: Map) -> tuple[Diagnostic, ...]:
     return _explain(path, kind, document)
 
 
-def _explain(path: str, kind: str, document: Map) -> tuple[Diagnostic, ...]:
+@cache
+def _explainer(kind: str) -> Any:
     import jsonschema  # noqa: PLC0415  # 80 ms that only a refused document needs
 
-    explainer = jsonschema.Draft202012Validator(schema(kind))
-    found = [d for error in explainer.iter_errors(document) for d in _diagnostics(path, document, error)]
+    # As they come, `$` lets a trailing newline through and a list of unlike items is compared pair by pair.
+    checks = {"pattern": _matches, "uniqueItems": _distinct}
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, checks)(schema(kind))  # type: ignore[no-untyped-call]
+
+
+def _matches(_validator: object, pattern: str, data: object, _schema: object) -> Iterator[Exception]:
+    from jsonschema import ValidationError  # noqa: PLC0415
+
+    if isinstance(data, str) and not re.fullmatch(pattern.removesuffix("$"), data):
+        yield ValidationError(f"{data!r} does not match {pattern!r}")
+
+
+def _distinct(_validator: object, wanted: object, data: object, _schema: object) -> Iterator[Exception]:
+    from jsonschema import ValidationError  # noqa: PLC0415
+
+    if wanted and isinstance(data, list) and len({repr(item) for item in data}) < len(data):
+        yield ValidationError("an item stands twice")
+
+
+def _explain(path: str, kind: str, document: Map) -> tuple[Diagnostic, ...]:
+    errors = list(_explainer(kind).iter_errors(document))
+    found = [d for error in errors for d in _diagnostics(path, document, error)]
+    # A key that is misspelt is not missing as well: one mistake is one problem.
+    misspelt = {key for key in _missing(errors) if any(f"did you mean {key!r}?" in d.message for d in found)}
+    found = [d for d in found if not any(d.message.endswith(f"has no `{key}`") for key in misspelt)]
     if not found:
         error = next(iter(_validator(kind).iter_errors(document)))
         route = list(error.instance_path)
         found = [Diagnostic(rule=SCHEMA, message=error.message, place=_place(path, document, route))]
     return tuple(found)
+
+
+def _missing(errors: list[Any]) -> set[str]:
+    return {key for error in errors if error.validator == "required" for key in error.validator_value}
 
 
 def _walk(document: Map, route: list[str | int]) -> tuple[Any, Mark, Mark]:
@@ -97,11 +130,9 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
     place = place_of(path, value_at)
     match error.validator:
         case "additionalProperties":
-            return [
-                _unknown_key(path, value, key, error.schema["properties"])
-                for key in value
-                if key not in error.schema["properties"]
-            ]
+            known = error.schema["properties"]
+            unknown = islice((key for key in value if key not in known), MAX_UNKNOWN)
+            return [_unknown_key(path, value, key, known) for key in unknown]
         case "required":
             missing = [
                 key for key in error.validator_value if key not in value and f"'{key}' is a required" in error.message
@@ -139,7 +170,9 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
         case "type":
             wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
             expected = " or ".join(_WORDS[name] for name in wanted)
-            fix = f'Put it in quotes: "{value}".' if wanted == ["string"] and not isinstance(value, dict | list) else ""
+            plain = wanted == ["string"] and value is not None and not isinstance(value, dict | list)
+            fits = plain and re.fullmatch(error.schema.get("pattern", ".*"), _shown(value))
+            fix = f'Put it in quotes: "{_shown(value)}".' if fits else ""
             return [
                 Diagnostic(
                     rule=SCHEMA,
@@ -157,12 +190,12 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             return [Diagnostic(rule=SCHEMA, message=message, place=place, fix=_described(error))]
         case "pattern":
             if "propertyNames" in error.absolute_schema_path:
-                at = value_at if not isinstance(value, str) else key_at
+                name = error.instance
                 return [
                     Diagnostic(
                         rule=SCHEMA,
-                        message=f"name {value!r} in {what} has characters that it cannot have",
-                        place=place_of(path, at),
+                        message=f"name {_shown(name)} in {what} has characters that it cannot have",
+                        place=place_of(path, value.keys_at[name]),
                         fix=f"It matches {error.validator_value}.",
                     )
                 ]

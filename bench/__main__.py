@@ -1,0 +1,151 @@
+"""``python -m bench [start|reading|compiling|running]``: each prints its rows; without a name, all of them."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.measuring import commands, cxgov, each, functions
+from bench.registries import write
+
+_TABLE = "| what | A | B | A/B | bound | peak of A |\n| --- | --- | --- | --- | --- | --- |"
+_YAML = """
+import sys, pathlib, yaml
+for path in pathlib.Path(sys.argv[1]).rglob("*.yaml"):
+    yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+"""
+_HAND = """
+SELECT region, date_trunc('month', responded_at AT TIME ZONE 'Europe/Berlin') AS month, {cells}
+FROM cx.survey_responses
+WHERE responded_at >= TIMESTAMPTZ '2025-12-31 23:00:00+00' AND responded_at < TIMESTAMPTZ '2026-12-31 23:00:00+00'
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def start() -> None:
+    """How long a person waits for --help."""
+    print(_TABLE)
+    compared = commands([cxgov(), "--help"], [sys.executable, "-c", "import click"], runs=15)
+    print(compared.line("`cxgov --help` / `python -c 'import click'`", "2.5"))
+
+
+def reading() -> None:
+    """Registries of 100 to 10,000 metrics, each with expressions of its own, against PyYAML's C loader alone."""
+    print(_TABLE)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "cache"
+        environment = {"XDG_CACHE_HOME": str(cache)}
+        for metrics in (100, 1_000, 10_000):
+            registry = Path(folder) / str(metrics)
+            write(registry, metrics)
+            validate = [cxgov(), "validate", "--registry", str(registry)]
+            loader = [sys.executable, "-c", _YAML, str(registry)]
+
+            def forget() -> None:
+                shutil.rmtree(cache, ignore_errors=True)
+
+            cold = commands(validate, loader, environment=environment, before_a=forget)
+            print(cold.line(f"validate {metrics:,}, cold / PyYAML's C loader", "1.0" if metrics == 10_000 else ""))
+            changed = commands(validate, loader, environment=environment, before_a=_one_change(registry))
+            print(
+                changed.line(
+                    f"validate {metrics:,}, one changed / PyYAML's C loader", "0.2" if metrics == 10_000 else ""
+                )
+            )
+
+
+def _one_change(registry: Path) -> Callable[[], object]:
+    path = next((registry / "definitions").rglob("*.yaml"))
+    count = iter(range(1_000_000))
+    text = path.read_text(encoding="utf-8")
+    return lambda: path.write_text(text.replace("of the bench", f"of the bench, {next(count)}"), encoding="utf-8")
+
+
+def compiling() -> None:
+    """Questions to the reference registry in a warm process."""
+    import cxgov as package
+
+    loaded = package.load("metrics")
+    ten = ("nps", "promoter_share", "passive_share", "detractor_share", "response_count", "score_nonresponse_share")
+    ten += ("csat_top2", "csat_mean", "ces_agree", "nps_spread")
+    print("| question | duckdb | postgres | snowflake | bigquery | bound |\n| --- | --- | --- | --- | --- | --- |")
+    for name, metrics, bound in (("one metric by two dimensions", ("nps",), "3 ms"), ("ten metrics", ten, "10 ms")):
+        query = package.Query(metrics=metrics, by=("region", "customer.segment"), grain="month", period="2026-Q3")
+        cells = []
+        for dialect in ("duckdb", "postgres", "snowflake", "bigquery"):
+            seconds = each(lambda query=query, dialect=dialect: package.compile(loaded, query, dialect=dialect))  # type: ignore[misc]
+            cells.append(f"{seconds * 1000:.1f} ms")
+        print(f"| {name} | {' | '.join(cells)} | {bound} |")
+
+
+def running() -> None:
+    """Ten million survey answers on DuckDB against the statement that one would write by hand."""
+    import duckdb
+
+    import cxgov as package
+
+    print(_TABLE)
+    loaded = package.load("metrics")
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(str(Path(folder) / "bench.duckdb")) as session:
+        session.execute("SET TimeZone = 'UTC'")
+        session.execute("SET enable_progress_bar = false")
+        session.execute("CREATE SCHEMA cx")
+        session.execute(_TEN_MILLION)
+        three = ("nps", "csat_top2", "response_count")
+        ten = (*three, "promoter_share", "passive_share", "detractor_share", "score_nonresponse_share")
+        ten += ("csat_mean", "ces_agree", "nps_spread")
+        for metrics, cells, bound in ((three, _THREE, "0.8"), (ten, _THREE + _SEVEN, "0.6")):
+            query = package.Query(metrics=metrics, by=("region",), grain="month", period="2026", stats="none")
+            ours = package.compile(loaded, query, dialect="duckdb").sql
+            hand = _HAND.format(cells=", ".join(cells))
+            compared = functions(
+                lambda sql=ours: session.execute(sql).fetchall(), lambda sql=hand: session.execute(sql).fetchall()
+            )  # type: ignore[misc]
+            print(compared.line(f"{len(metrics)} metrics by region and month, 10 million rows / by hand", bound))
+
+
+_RELATIONSHIP = "survey = 'relationship' AND channel <> 'internal' AND score BETWEEN 0 AND 10"
+_CONTACT = "survey = 'contact' AND channel <> 'internal'"
+
+
+def _share(of: str, among: str) -> str:
+    return f"100.0 * count(*) FILTER (WHERE {among} AND {of}) / nullif(count(*) FILTER (WHERE {among}), 0)"
+
+
+_THREE = [
+    f"100.0 * (count(*) FILTER (WHERE {_RELATIONSHIP} AND score >= 9) - count(*) FILTER (WHERE {_RELATIONSHIP} AND "
+    f"score <= 6)) / nullif(count(*) FILTER (WHERE {_RELATIONSHIP}), 0)",
+    _share("rating >= 4", f"{_CONTACT} AND rating BETWEEN 1 AND 5"),
+    "count(*) FILTER (WHERE channel <> 'internal')",
+]
+_SEVEN = [
+    _share("score >= 9", _RELATIONSHIP),
+    _share("score BETWEEN 7 AND 8", _RELATIONSHIP),
+    _share("score <= 6", _RELATIONSHIP),
+    _share("score IS NULL", "survey = 'relationship' AND channel <> 'internal'"),
+    f"avg(rating) FILTER (WHERE {_CONTACT} AND rating BETWEEN 1 AND 5)",
+    _share("effort >= 5", f"{_CONTACT} AND effort BETWEEN 1 AND 7"),
+    f"{_share('score >= 9', _RELATIONSHIP)} + {_share('score <= 6', _RELATIONSHIP)}",
+]
+_TEN_MILLION = """
+CREATE TABLE cx.survey_responses AS
+SELECT
+    i AS response_id,
+    CASE WHEN hash(i * 2) % 2 = 0 THEN 'relationship' ELSE 'contact' END AS survey,
+    CASE WHEN hash(i * 7) % 100 < 3 THEN NULL ELSE (hash(i * 3) % 11)::BIGINT END AS score,
+    (hash(i * 5) % 5 + 1)::BIGINT AS rating,
+    (hash(i * 19) % 7 + 1)::BIGINT AS effort,
+    ['AMER', 'APAC', 'EMEA'][(hash(i * 11) % 3 + 1)::BIGINT] AS region,
+    ['email', 'sms', 'in_app', 'internal'][(hash(i * 13) % 4 + 1)::BIGINT] AS channel,
+    TIMESTAMPTZ '2026-01-01 00:00:00+00' + to_microseconds((hash(i * 17) % 31536000000000)::BIGINT) AS responded_at,
+    TIMESTAMPTZ '2026-12-31 00:00:00+00' AS loaded_at
+FROM range(10000000) AS rows(i)
+"""
+
+_ALL = {"start": start, "reading": reading, "compiling": compiling, "running": running}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or _ALL:
+        print(f"\n## {name}\n")
+        _ALL[name]()

@@ -1,0 +1,84 @@
+"""Two commands or functions in turn, A B A B …, so that a machine whose speed drifts slows both."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Medians in seconds, the median ratio pair by pair, and the peak memory of A in MB (0 for functions)."""
+
+    a: float
+    b: float
+    ratio: float
+    memory: float
+
+    def line(self, name: str, limit: str) -> str:
+        """A row of the report."""
+        memory = f"{self.memory:,.0f} MB" if self.memory else ""
+        return f"| {name} | {self.a:.3f} s | {self.b:.3f} s | {self.ratio:.2f} | {limit} | {memory} |"
+
+
+def commands(
+    a: Sequence[str],
+    b: Sequence[str],
+    *,
+    runs: int = 5,
+    environment: Mapping[str, str] | None = None,
+    before_a: Callable[[], object] | None = None,
+) -> Compared:
+    """Whole processes. ``before_a`` runs, untimed, before each run of A."""
+    pairs = []
+    for _ in range(runs + 1):
+        if before_a is not None:
+            before_a()
+        pairs.append((_process(a, environment), _process(b, environment)))
+    counted = pairs[1:]  # the first pair warms the file cache
+    return Compared(
+        statistics.median(first[0] for first, _ in counted),
+        statistics.median(second[0] for _, second in counted),
+        statistics.median(first[0] / second[0] for first, second in counted),
+        max(first[1] for first, _ in counted),
+    )
+
+
+def functions(a: Callable[[], object], b: Callable[[], object], *, runs: int = 5) -> Compared:
+    """Functions of this process."""
+    pairs = [(_call(a), _call(b)) for _ in range(runs + 1)][1:]
+    ratio = statistics.median(first / second for first, second in pairs)
+    return Compared(statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs), ratio, 0)
+
+
+def each(function: Callable[[], object], *, runs: int = 50) -> float:
+    """Median seconds of one call in a warm process."""
+    function()
+    return statistics.median(_call(function) for _ in range(runs))
+
+
+def cxgov() -> str:
+    """The command of this environment."""
+    return str(Path(sys.executable).parent / "cxgov")
+
+
+def _call(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def _process(command: Sequence[str], environment: Mapping[str, str] | None) -> tuple[float, float]:
+    """Wall seconds and peak memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
