@@ -16,7 +16,10 @@ def reference_registry() -> Path:
     if found is not None:
         return found
     target = Path("cxgov-demo") / "metrics"
-    shutil.copytree(Path(cxgov.__file__).parent / "reference", target)
+    package = Path(cxgov.__file__).parent
+    # In a checkout the registry stands beside the package.
+    shipped = package / "reference" if (package / "reference").is_dir() else package.parent / "metrics"
+    shutil.copytree(shipped, target, ignore=shutil.ignore_patterns(".*"))
     click.echo(f"{target}: the reference registry, copied here\n")
     return target
 

@@ -2,12 +2,14 @@
 
 The memory is one JSON file a registry, in the user's cache folder, keyed by the digests of the documents' bytes and
 of this program's own files. It can be deleted at any time, and only ever saves work: wherever it does not show that
-everything is valid, the whole registry is checked.
+everything is valid, the whole registry is checked in one piece, so that every message is made in one place.
 """
 
 import json
+import multiprocessing
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,68 +23,127 @@ if TYPE_CHECKING:
 
 # Kinds that every metric depends on, said or not.
 _EVERYWHERE: Final = ("Registry", "Calendar")
+_DERIVED: Final = re.compile(rb"^\s+derived:", re.MULTILINE)
+# Fewer are read sooner than another process starts.
+_WORTH_A_PROCESS: Final = 1_000
+_shared: dict[str, bytes] = {}
 
 
 def validate_with_memory(folder: Path, memory: Path | None = None) -> tuple[int, tuple[Diagnostic, ...]]:
     """How many documents a folder has, and all their problems in file order."""
+    from cxgov.language.loading import load
+
     tree, problems = read_tree(folder)
     documents = sum(path.endswith(".yaml") for path in tree)
-    file = memory or _memory_file(folder)
-    digests = {path: _digest(data) for path, data in tree.items()}
-    remembered = _remembered(file)
-    if not problems and remembered is not None and _still_valid(tree, digests, remembered, file):
+    if not problems and _shown_valid(tree, memory or _memory_file(folder)):
         return documents, ()
-    from cxgov.language.loading import load_with_summaries
-
-    _, found, summaries = load_with_summaries(tree)
-    if not problems and not found:
-        known = {digests[path]: summary for path, summary in summaries.items()}
-        _remember(file, known, _closures(known))
+    _, found = load(tree)
     return documents, in_file_order((*problems, *found))
 
 
-def _still_valid(
-    tree: Mapping[str, bytes], digests: Mapping[str, str], remembered: Mapping[str, Any], file: Path
-) -> bool:
-    """Whether what changed since is valid too, and touches nothing else; then it is remembered."""
-    from cxgov.language.loading import Summary, load_with_summaries
+def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
+    """Whether the memory, and a check of what it does not know, show that there is no problem at all."""
+    from cxgov.language.loading import LOOKS_LIKE_METRIC, Summary
 
-    old: dict[str, list[Any]] = remembered["documents"]
     if any(not path.endswith((".yaml", ".md")) for path in tree):
         return False
+    digests = {path: _digest(data) for path, data in tree.items() if path.endswith(".yaml")}
+    if len(set(digests.values())) < len(digests):
+        return False
+    paths = {digest: path for path, digest in digests.items()}
+    old = _remembered(file)
     known = {
-        digest: Summary(old[digest][0], old[digest][1], tuple(old[digest][2]), old[digest][3])
-        for path, digest in digests.items()
-        if digest in old
+        digest: Summary(kind, name, tuple(refs), title)
+        for digest, (kind, name, refs, title, _) in old.items()
+        if digest in paths
     }
-    changed = [path for path, digest in digests.items() if digest not in old and path.endswith(".yaml")]
-    if changed:
-        # Only summaries are taken from here: alone, these documents refer to what is not there.
-        _, _, summaries = load_with_summaries({path: tree[path] for path in changed})
-        if len(summaries) != len(changed):
+    base = [path for path in digests if LOOKS_LIKE_METRIC.search(tree[path]) is None]
+    if any(digests[path] not in known for path in base):
+        summaries = _check(tree, base)
+        if summaries is None:
             return False
         known |= {digests[path]: summary for path, summary in summaries.items()}
-    identities = [(summary.kind, summary.id) for summary in known.values()]
-    titles = [summary.title for summary in known.values() if summary.title]
-    texts = sum(path.endswith(".yaml") for path in tree)
-    if len(known) != texts or len(set(identities)) != len(identities) or len(set(titles)) != len(titles):
-        return False
+    # A metric over a source is checked beside the base; a derived one needs its parts, and comes after them.
     closures = _closures(known)
-    suspects = {digest for digest, closure in closures.items() if old.get(digest, [None] * 5)[4] != closure}
-    if suspects:
-        paths = {digest: path for path, digest in digests.items()}
-        needed = set().union(*(_reach(digest, known) for digest in suspects))
-        _, found, _ = load_with_summaries({paths[digest]: tree[paths[digest]] for digest in needed})
-        if found:
+    unclear = [
+        path
+        for path, digest in digests.items()
+        if digest not in closures or digest not in old or old[digest][-1] != closures[digest]
+    ]
+    metrics = [path for path in unclear if LOOKS_LIKE_METRIC.search(tree[path]) is not None]
+    derived = [path for path in metrics if _DERIVED.search(tree[path]) is not None]
+    summaries = _check_in_parts(tree, base, sorted(set(metrics) - set(derived)))
+    if summaries is None:
+        return False
+    known |= {digests[path]: summary for path, summary in summaries.items()}
+    if derived:
+        # To say what they are derived from, they are read once alone.
+        known |= {digests[path]: summary for path, summary in _summaries(tree, derived).items()}
+        needed = set().union(*(_reach(digests[path], known) for path in derived))
+        if _check(tree, [*base, *(paths[digest] for digest in needed)]) is None:
             return False
-        _remember(file, known, closures)
+    if not _distinct(known, len(digests)):
+        return False
+    if unclear:
+        _remember(file, known, _closures(known))
     return True
 
 
+def _distinct(known: Mapping[str, "Summary"], documents: int) -> bool:
+    """Whether every document was read, no identity stands twice, no title, and there is one Registry."""
+    identities = {(summary.kind, summary.id) for summary in known.values()}
+    titles = [summary.title for summary in known.values() if summary.title]
+    registries = sum(summary.kind == "Registry" for summary in known.values())
+    return len(identities) == len(known) == documents and len(set(titles)) == len(titles) and registries == 1
+
+
+def _check(tree: Mapping[str, bytes], paths: Sequence[str]) -> "dict[str, Summary] | None":
+    """Summaries of some documents; None where there is a problem among them."""
+    from cxgov.language.loading import load_with_summaries
+
+    _, found, summaries = load_with_summaries({path: tree[path] for path in paths})
+    return None if found else summaries
+
+
+def _summaries(tree: Mapping[str, bytes], paths: Sequence[str]) -> "dict[str, Summary]":
+    from cxgov.language.loading import load_with_summaries
+
+    return load_with_summaries({path: tree[path] for path in paths})[2]
+
+
+def _check_in_parts(tree: Mapping[str, bytes], base: list[str], metrics: list[str]) -> "dict[str, Summary] | None":
+    """The same for metrics beside the base, on several processors where there are many."""
+    if not metrics:
+        return {}
+    parts = min(_processors(), len(metrics) // _WORTH_A_PROCESS)
+    if parts < 2 or "fork" not in multiprocessing.get_all_start_methods():  # noqa: PLR2004
+        return _check(tree, [*base, *metrics])
+    # Forked processes see the tree without its being sent to them.
+    _shared.clear()
+    _shared.update(tree)
+    with multiprocessing.get_context("fork").Pool(parts) as pool:
+        answers = pool.map(_check_part, [[*base, *metrics[i::parts]] for i in range(parts)])
+    _shared.clear()
+    found: dict[str, Summary] = {}
+    for answer in answers:
+        if answer is None:
+            return None
+        found |= answer
+    return found
+
+
+def _check_part(paths: list[str]) -> "dict[str, Summary] | None":
+    return _check(_shared, paths)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _reach(digest: str, known: Mapping[str, "Summary"]) -> set[str]:
-    """A document with everything that its problems can depend on, as digests."""
+    """A document with all that it refers to, by digest."""
     by_name = _by_name(known)
-    found = {digest, *(other for other, summary in known.items() if summary.kind in _EVERYWHERE)}
+    found = {digest}
     waiting = [digest]
     while waiting:
         for ref in known[waiting.pop()].refs:
@@ -134,23 +195,20 @@ def _memory_file(folder: Path) -> Path:
 def _program() -> str:
     """Digest of this program's files by name, size and time: another program remembers nothing of ours."""
     package = Path(__file__).parent.parent
-    seen = [package, package.parent / "schemas"]
-    stats = [
-        (str(file), file.stat())
-        for folder in seen
-        for file in sorted(folder.rglob("*"))
-        if file.suffix in {".py", ".json"}
-    ]
+    files = [file for folder in (package, package.parent / "schemas") for file in sorted(folder.rglob("*"))]
+    stats = [(str(file), file.stat()) for file in files if file.suffix in {".py", ".json"}]
     return _digest("\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats).encode())
 
 
-def _remembered(file: Path) -> dict[str, Any] | None:
+def _remembered(file: Path) -> dict[str, list[Any]]:
+    """Digest to kind, id, references, title and closure of every document that was valid."""
     try:
-        data: dict[str, Any] = json.loads(file.read_bytes())
-        return data if data["program"] == _program() else None
-    except (OSError, ValueError, KeyError, TypeError):
+        data = json.loads(file.read_bytes())
+        documents: dict[str, list[Any]] = data["documents"] if data["program"] == _program() else {}
+        return {digest: fields for digest, fields in documents.items() if len(fields) == 5}  # noqa: PLR2004
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # A memory that cannot be read is no memory.
-        return None
+        return {}
 
 
 def _remember(file: Path, known: Mapping[str, "Summary"], closures: Mapping[str, str]) -> None:

@@ -142,7 +142,8 @@ class Dialect:
     def quantile(self, of: Node, q: Decimal | int, quantile_type: int) -> Node:
         """Exact quantile by Hyndman and Fan's type 7 or 1; NULL is passed over."""
         function = exp.PercentileCont if quantile_type == 7 else exp.PercentileDisc  # noqa: PLR2004
-        order = exp.Order(expressions=[exp.Ordered(this=of, nulls_first=False)])
+        # NULL is passed over, so the order says nothing about it: not every grammar would let it.
+        order = exp.Order(expressions=[of])
         return exp.WithinGroup(this=function(this=_number(q)), expression=order)
 
     def count_distinct_rows(self, _parts: Sequence[Node], _condition: Node) -> Node:
@@ -169,6 +170,11 @@ class Dialect:
 
 class _ExplicitNulls(_DuckDB):
     # DuckDB's default order is a setting; this makes sqlglot write NULLS LAST out.
+    NULL_ORDERING = "nulls_are_small"
+
+
+class _ExplicitNullsOnSnowflake(_Snowflake):
+    # There too, by the parameter DEFAULT_NULL_ORDERING.
     NULL_ORDERING = "nulls_are_small"
 
 
@@ -264,7 +270,7 @@ class Snowflake(Dialect):
 
     name = "snowflake"
     held = "held by golden files, not executed"
-    sqlglot = _Snowflake
+    sqlglot = _ExplicitNullsOnSnowflake
     fold = staticmethod(str.upper)
 
     def local(self, moment: datetime) -> Node:

@@ -7,8 +7,9 @@ from typing import Final
 from sqlglot import exp
 
 from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.query import Refused
 from cxgov.compiler.trees import Node, case, cast, number
-from cxgov.language.expressions import Expr
+from cxgov.language.expressions import Expr, names
 from cxgov.language.typecheck import Named, Type, infer
 
 _BINARY: Final[dict[str, Callable[..., Node]]] = {
@@ -112,8 +113,15 @@ class Scalars:
         left, right = (self.type_of(arg) for arg in tree.args)
         a, b = tree.args
         if tree.op == "-" and left.name in _TIMES and right.name in _TIMES:
-            kind = "local" if left.name == "local" and left.zone in {"UTC", "Etc/UTC"} else "instant"
-            return self.dialect.elapsed(self.instant(a, left), self.instant(b, right), kind)
+            if left.name == "instant":
+                return self.dialect.elapsed(self.inside(a, "-"), self.inside(b, "-"), "instant")
+            # A literal has no clock of its own: it is read on that of the other side, and two of them on none.
+            zone = left.zone or right.zone or "UTC"
+            if zone in {"UTC", "Etc/UTC"}:
+                return self.dialect.elapsed(self.inside(a, "-"), self.inside(b, "-"), "local")
+            twice = self.twice(tree)
+            later, earlier = (self.dialect.as_instant(self.inside(arg, "-"), zone, twice) for arg in tree.args)
+            return self.dialect.elapsed(later, earlier, "instant")
         if tree.op == "-" and left.name == "date":
             return self.dialect.days_between(self.inside(a, "-"), self.inside(b, "-", right=True))
         if left.name == "instant" or right.name == "instant":
@@ -127,17 +135,13 @@ class Scalars:
             return _double(node)
         return node
 
-    def instant(self, tree: Expr, kind: Type) -> Node:
-        """A time as it is subtracted: local time becomes the instant that it means, unless its clock never jumps."""
-        node = self.inside(tree, "-")
-        if kind.name == "instant" or kind.zone in {"UTC", "Etc/UTC"}:
-            return node
-        assert kind.zone is not None
-        return self.dialect.as_instant(node, kind.zone, self.twice(tree))
-
     def twice(self, tree: Expr) -> str | None:
-        named = self.scope.get(str(tree.value)) if tree.op == "name" else None
-        return named.twice if named else None
+        """What the columns in an expression mean by an hour that their clock shows twice."""
+        found = {self.scope[name].twice for name in names(tree) if name in self.scope} - {None}
+        if len(found) > 1:
+            message = f"`{tree}` takes columns that mean the first and the last showing of a repeated hour"
+            raise Refused(message, "Declare one `twice:` for all of them.")
+        return found.pop() if found else None
 
     def quotient(self, tree: Expr) -> Node:
         top, bottom = tree.args

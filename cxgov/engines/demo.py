@@ -380,6 +380,7 @@ def generate(database: Path, *, responses: int = 120_000, seed: int = 2026) -> N
         made = Path(folder) / "demo.duckdb"
         with duckdb.connect(made) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")
             connection.execute(_SEED.format(seed=seed))
             connection.execute(_SIZE.format(responses=responses))
             for step in _STEPS:

@@ -49,6 +49,7 @@ class DuckDBEngine:
         self._session = duckdb.connect(":memory:")
         try:
             self._session.execute("SET TimeZone = 'UTC'")
+            self._session.execute("SET enable_progress_bar = false")
             self._session.execute("SET python_enable_replacements = false")
             if database is not None:
                 # Under a name of ours: a database named after one of its schemas would make that name ambiguous.

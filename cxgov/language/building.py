@@ -126,7 +126,7 @@ class Builder:
     def zone(self, data: Map, key: str) -> str:
         name: str = data[key]
         if zone(name) is None:
-            near = nearest(name, available_timezones())
+            near = nearest(name, filter(zone, available_timezones()))
             self.refuse(
                 VALUE,
                 data.values_at[key],

@@ -152,6 +152,8 @@ class _Parser:
         if word in _TELLING:
             raise ExpressionError(_TELLING[word][0], at, _TELLING[word][1])
         found = "the end" if kind == "end" else repr(word)
+        if not word.isascii() and kind == "bad":  # it may look like a letter of ours
+            found = f"{found} (U+{ord(word):04X})"
         raise ExpressionError(f"found {found}, expected {expected}", at)
 
     def take(self, word: str) -> bool:

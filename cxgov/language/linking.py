@@ -149,7 +149,9 @@ class Linker:
             kind = self.type_of(written, tree, scope)
             if kind is not None and kind.name not in DIMENSION_TYPES:
                 fix = "Make it text, integer, boolean or date; bucket numbers with case."
-                self.refuse(TYPE, written, data["dimensions"].values_at[name], f"dimension {name!r} is a {kind}", fix)
+                self.refuse(
+                    TYPE, written, data["dimensions"].values_at[name], f"dimension {name!r} is of type {kind}", fix
+                )
             self.not_personal(written, tree, source, f"dimension {name!r}")
         for role in source.entities:
             self.entity(written, role)

@@ -22,7 +22,8 @@ from cxgov.language.rules import DUPLICATE, FILE, REGISTRY, SAME_TITLE
 from cxgov.language.shapes import check_shape
 
 # Decides only what is read first, never what a document is.
-_LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
+LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
+_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class _Loader:
 
     def load(self, *, metrics_last: bool) -> None:
         paths = sorted(self.tree)
-        metrics = [path for path in paths if metrics_last and _LOOKS_LIKE_METRIC.search(self.tree[path])]
+        metrics = [path for path in paths if metrics_last and LOOKS_LIKE_METRIC.search(self.tree[path])]
         early = set(metrics)
         first = [written for path in paths if path not in early if (written := self.read(path)) is not None]
         for written in first:
@@ -117,7 +118,9 @@ class _Loader:
     def waits(self, written: Written[Any]) -> bool:
         """Whether a document can be checked only when all are read: it may refer to what is still to come."""
         document = written.document
-        return not isinstance(document, Metric) or document.source not in self.linker.sources
+        if not isinstance(document, Metric) or isinstance(document.measure, Derived):
+            return True
+        return document.source not in self.linker.sources
 
     def link(self, written: Written[Any]) -> None:
         match written.document:
@@ -155,7 +158,9 @@ class _Loader:
     def give_up(self, path: str, data: Mapping[str, Any] | None) -> None:
         """Remembers the id, so that a reference to it is no second problem."""
         named = data.get("id") if data else None
-        self.linker.broken.add(named if isinstance(named, str) else path.rsplit("/", 1)[-1].removesuffix(".yaml"))
+        if not isinstance(named, str) or not _ID.fullmatch(named):
+            named = path.rsplit("/", 1)[-1].removesuffix(".yaml")
+        self.linker.broken.add(named)
 
     def keep(self, written: Written[Any]) -> None:
         """Takes a document into the registry, unless its identity is taken."""

@@ -40,6 +40,7 @@ _INVISIBLE = re.compile(
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]|\r(?!\n)"
 )
 _PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+_CORRECT: Final = "Correct the YAML at this place."
 _QUOTE: Final = "Write a shorter number, or put the text in quotes."
 _RESOLVED = frozenset("-+.0123456789tTfFnN~")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -164,6 +165,16 @@ class _Composer:
             fix = "Remove the tag; text that looks like something else goes in quotes."
             self.refuse(event.start_mark, f"tag {event.tag!r} is not part of the language", fix)
 
+    def no_text(self, mark: Mark, name: str, into: Map) -> None:
+        last = next(reversed(into), "")
+        cut = next((key for key in islice(reversed(into), MAX_DIGITS) if into[key] is not None), "")
+        value = into.get(cut)
+        if not isinstance(value, str) or value.count("(") <= value.count(")"):
+            self.refuse(mark, f"key {name!r} is not text", f'Put it in quotes: "{name}".')
+        elif cut == last:  # of `x in (1, 2, 3)` the first piece says it all
+            message = f"a comma ends the value of `{cut}` inside {{ }}, and leaves {name!r} as a key"
+            self.refuse(mark, message, f"Put the value of `{cut}` in quotes.")
+
     def key(self, event: Any, into: Map) -> None:
         mark = event.start_mark
         if type(event) is not ScalarEvent:
@@ -171,7 +182,7 @@ class _Composer:
             return
         name: str = event.value
         if event.implicit[0] and (not name or name[0] in _RESOLVED) and not isinstance(self.scalar(event), str):
-            self.refuse(mark, f"key {name!r} is not text", f'Put it in quotes: "{name}".')
+            self.no_text(mark, name, into)
         if name == "<<":
             self.refuse(mark, "merge key '<<' is not part of the language")
         if name in into:
@@ -188,7 +199,11 @@ def _compose(path: str, data: bytes) -> tuple[Map | None, tuple[Diagnostic, ...]
         problem = error.problem or "not YAML"
         if error.context:
             problem = f"{problem} {error.context}"
-        composer.refuse(error.problem_mark or error.context_mark, problem, "Correct the YAML at this place.")
+        braces = "expected ',' or '}'" in problem
+        fix = (
+            "Inside { } a comma or a quote ends a value: put the whole value in double quotes." if braces else _CORRECT
+        )
+        composer.refuse(error.problem_mark or error.context_mark, problem, fix)
         return None, tuple(composer.problems)
     except YAMLError as error:
         composer.problems.append(Diagnostic(rule=YAML, message=str(error), place=Place(path, 1, 1)))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from cxgov.language.diagnostics import Diagnostic, Place, listed, nearest
@@ -131,8 +131,10 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
     match error.validator:
         case "additionalProperties":
             known = error.schema["properties"]
-            unknown = islice((key for key in value if key not in known), MAX_UNKNOWN)
-            return [_unknown_key(path, value, key, known) for key in unknown]
+            cut, rest = _cut_off(value)
+            unknown = islice((key for key in value if key not in known and key not in rest), MAX_UNKNOWN)
+            found = [_unknown_key(path, value, key, known) for key in unknown]
+            return [_cut_value(path, value, cut, rest), *found] if rest else found
         case "required":
             missing = [
                 key for key in error.validator_value if key not in value and f"'{key}' is a required" in error.message
@@ -154,7 +156,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
         case "oneOf":
             forms = [row["required"][0] for row in error.validator_value]
-            present = [form for form in forms if form in value] if isinstance(value, dict) else []
+            present = [form for form in value if form in forms] if isinstance(value, dict) else []
             if not present:
                 return [
                     Diagnostic(
@@ -248,18 +250,21 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
 
 
+def _cut_off(mapping: Map) -> tuple[str, list[str]]:
+    """The key whose value a comma ended within brackets, and the keys that are the rest of that value."""
+    keys = iter(mapping)
+    cut = next((key for key in keys if isinstance(v := mapping[key], str) and v.count("(") > v.count(")")), "")
+    return cut, list(takewhile(lambda key: mapping[key] is None, keys))
+
+
+def _cut_value(path: str, mapping: Map, cut: str, rest: list[str]) -> Diagnostic:
+    message = f"a comma ends the value of `{cut}` inside {{ }}, and leaves {rest[0]!r} as a key"
+    fix = f'Put the value in quotes: {cut}: "{", ".join([mapping[cut], *rest])}".'
+    return Diagnostic(rule=SCHEMA, message=message, place=place_of(path, mapping.keys_at[rest[0]]), fix=fix)
+
+
 def _unknown_key(path: str, mapping: Map, key: str, known: dict[str, Any]) -> Diagnostic:
     place = place_of(path, mapping.keys_at[key])
-    cut = next((k for k, v in mapping.items() if isinstance(v, str) and v.count("(") > v.count(")")), None)
-    if cut is not None and mapping[key] is None:
-        whole = f"{mapping[cut]}, {key}"
-        fix = f'Put the value in quotes: {cut}: "{whole}".'
-        return Diagnostic(
-            rule=SCHEMA,
-            message=f"a comma ends the value of `{cut}` inside {{ }}, and leaves {key!r} as a key",
-            place=place,
-            fix=fix,
-        )
     near = nearest(key, known)
     return Diagnostic(
         rule=SCHEMA, message=f"unknown key {key!r}{near}", place=place, fix=f"Keys here: {listed(known, 30)}."

@@ -193,17 +193,19 @@ def _comparable(tree: Expr, args: list[Type], *, ordered: bool) -> None:
             raise TypeMismatch("a comparison with null is never true", arg.at, "Write `is null` or `is not null`.")
     kind = common(args)
     if kind is None:
-        left, right = next(pair for pair in combinations(args, 2) if common(list(pair)) is None)
-        raise TypeMismatch(f"{left} is compared with {right}", tree.at, _comparison_fix(tree, args))
+        typed = zip(tree.args, args, strict=True)
+        pair = next(pair for pair in combinations(typed, 2) if common([kind for _, kind in pair]) is None)
+        (_, left), (_, right) = pair
+        raise TypeMismatch(f"{left} is compared with {right}", tree.at, _comparison_fix(pair))
     if ordered and kind.name == "text":
         raise TypeMismatch("text has no order that every engine agrees on", tree.at, "Compare with = or in (...).")
     if ordered and kind.name == "boolean":
         raise TypeMismatch("booleans have no order", tree.at, "Write the condition itself.")
 
 
-def _comparison_fix(tree: Expr, args: list[Type]) -> str:
-    others = {kind.name for kind in args}
-    for arg, kind in zip(tree.args, args, strict=True):
+def _comparison_fix(pair: tuple[tuple[Expr, Type], ...]) -> str:
+    others = {kind.name for _, kind in pair}
+    for arg, kind in pair:
         if arg.op == "text" and others & set(NUMERIC):
             return "Write the number without quotes."
         if arg.op == "text" and kind.name == "text" and others & {"date", "instant", "local"}:

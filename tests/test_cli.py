@@ -1,0 +1,361 @@
+"""The command line as its users meet it: what is printed, what is written, how it ends."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import cxgov
+from cxgov.cli.main import BUG, CANNOT_SAY, COMMANDS, INTERRUPTED, NO, OK, exit_code
+from cxgov.cli.memory import validate_with_memory
+
+ROOT = Path(__file__).parent.parent
+CSAT = "definitions/csat.yaml"
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh registry as ``cxgov init`` writes it, in the current folder, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert exit_code(["init"]) == OK
+    return tmp_path / "metrics"
+
+
+def edit(registry: Path, name: str, old: str, new: str) -> None:
+    file = registry / name
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_new_registry_validates_runs_and_holds(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `init` writes is valid, answers the question that it suggests, and its data holds what is declared."""
+    assert exit_code(["validate"]) == OK
+    capsys.readouterr()
+    assert exit_code(["run", "csat", "nps", "--by", "channel", "--grain", "month", "--period", "2026-Q1"]) == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("2026-")] == ["chat", "chat", "chat"]
+    assert exit_code(["check"]) == OK
+    assert (registry / ".schemas" / "metric.json").is_file()
+
+
+def test_init_writes_nothing_over_what_is_there(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.name for path in registry.parent.iterdir())
+    assert exit_code(["init"]) == CANNOT_SAY
+    assert "exists already" in capsys.readouterr().err
+    assert exit_code(["init", "other", "--zone", "Europe/Berlim"]) == CANNOT_SAY
+    assert sorted(path.name for path in registry.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], OK),
+        (["--version"], OK),
+        (["rules"], OK),
+        (["dialects", "--format", "json"], OK),
+        (["list"], OK),
+        (["show", "nps"], OK),
+        (["graph"], OK),
+        (["compile", "nps", "--period", "2026-Q1", "--dialect", "bigquery"], OK),
+        ([], CANNOT_SAY),
+        (["runn"], CANNOT_SAY),
+        (["run"], CANNOT_SAY),
+        (["run", "nps", "--period", "2026-Q9"], CANNOT_SAY),
+        (["run", "nsp", "--period", "2026-Q1"], CANNOT_SAY),
+        (["run", "nps", "--period", "2026-Q1", "--as-of", "yesterday"], CANNOT_SAY),
+        (["run", "nps", "--period", "2026-Q1", "--connection", "nowhere"], CANNOT_SAY),
+        (["show", "nothing"], CANNOT_SAY),
+        (["validate", "--registry", "nowhere"], CANNOT_SAY),
+        (["check", "nothing"], CANNOT_SAY),
+    ],
+)
+def test_exit_codes(registry: Path, arguments: list[str], code: int) -> None:
+    assert exit_code(arguments) == code
+
+
+def test_an_invalid_registry_is_the_answer_of_validate_and_stops_every_other_command(
+    registry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(registry, CSAT, "direction:", "dirction:")
+    assert exit_code(["validate"]) == NO
+    out = capsys.readouterr().out
+    assert (
+        "metrics/definitions/csat.yaml:16:1: error[CX003 schema] unknown key 'dirction'; did you mean 'direction'?"
+        in out
+    )
+    for arguments in (
+        ["run", "nps", "--period", "2026-Q1"],
+        ["compile", "nps"],
+        ["list"],
+        ["show", "nps"],
+        ["graph"],
+        ["check"],
+    ):
+        assert exit_code(arguments) == CANNOT_SAY
+        err = capsys.readouterr().err
+        assert "CX003" in err
+        assert "Traceback" not in err
+
+
+HOSTILE = {
+    "alias bomb": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "depth": b"[" * 3000,
+    "not text": b"title: \xff\n",
+    "bidi": "title: \u202eevil\n".encode(),
+    "huge": b"x" * 10_000_000,
+    "two keys": b"id: a\nid: b\n",
+    "tag": b"!!python/object/apply:os.system [id]\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_a_diagnostic_with_a_place(
+    registry: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (registry / "definitions" / "hostile.yaml").write_bytes(HOSTILE[name])
+    assert exit_code(["validate"]) == NO
+    assert "metrics/definitions/hostile.yaml:" in capsys.readouterr().out
+    assert exit_code(["run", "nps", "--period", "2026-Q1"]) == CANNOT_SAY
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(select 1)", "rating >= 4; drop table x", "rating >= 4 -- all", "read_csv('x')", "pg_read_file('x')",
+        "getenv('HOME')", "count(*) > 1", "rating >= 4 /* all */", "now() > responded_at", '"rating" >= 4',
+    ],
+)  # fmt: skip
+def test_hostile_expressions_are_refused_inside_the_scalar(
+    registry: Path, expression: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(registry, CSAT, "share: {of: rating >= 4}", f"share:\n    of: >-\n      {expression}\n    unknown: out")
+    assert exit_code(["validate"]) == NO
+    out = capsys.readouterr().out
+    assert "csat.yaml:16:" in out
+    assert "CX013" in out
+
+
+def test_validate_for_programs(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(registry, CSAT, "direction:", '"100%, or: so\\n::error::x":')
+    assert exit_code(["validate", "--format", "json"]) == NO
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["valid"], answer["documents"]) == (False, 5)
+    assert exit_code(["validate", "--format", "github"]) == NO
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("::error file=metrics/definitions/csat.yaml,line=") for line in lines)
+    assert any("100%25, or: so" in line for line in lines)
+    assert exit_code(["validate"]) == NO
+    assert "\n::error" not in capsys.readouterr().out
+
+
+def test_validate_shows_the_problems_of_some_paths(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(registry, CSAT, "direction:", "dirction:")
+    assert exit_code(["validate", "metrics/sources"]) == OK
+    assert exit_code(["validate", "metrics/definitions"]) == NO
+    assert exit_code(["validate", "metrics/definitions/csat.yaml"]) == NO
+
+
+def test_outputs_agree(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["run", "nps", "--by", "channel", "--period", "2026-Q1"]
+    assert exit_code([*question, "--output", "json"]) == OK
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert exit_code([*question, "--output", "csv"]) == OK
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header == "channel,nps,nps_n,nps_status"
+    assert lines == [f"{row['channel']},{row['nps']!r},{row['nps_n']},{row['nps_status']}" for row in rows]
+    assert exit_code(question) == OK
+    table = capsys.readouterr().out
+    assert all(f"{row['nps']:.1f}" in table for row in rows)
+
+
+def test_a_suppressed_cell_is_marked_and_its_count_hidden(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(registry, "definitions/nps.yaml", "min_sample: 10", "min_sample: 100000")
+    assert exit_code(["run", "nps", "--period", "2026-Q1"]) == OK
+    out = capsys.readouterr().out
+    assert "·" in out
+    assert "<100000" in out
+    assert exit_code(["run", "nps", "--period", "2026-Q1", "--output", "csv"]) == OK
+    assert capsys.readouterr().out.splitlines()[1] == ",,suppressed"
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    registry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An interrupted command leaves neither a part of its file nor a temporary one, and ends with 130."""
+    question = ["run", "nps", "--period", "2026-Q1", "--output", "csv", "--into", "nps.csv"]
+    assert exit_code(question) == OK
+    before = Path("nps.csv").read_text(encoding="utf-8")
+    files = sorted(path.name for path in Path.cwd().iterdir())
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fdopen", interrupted)
+    assert exit_code(question) == INTERRUPTED
+    assert Path("nps.csv").read_text(encoding="utf-8") == before
+    assert sorted(path.name for path in Path.cwd().iterdir()) == files
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_is_said_to_be_one(
+    registry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("cxgov.api.compile", broken)
+    assert exit_code(["compile", "nps", "--period", "2026-Q1"]) == BUG
+    assert "a bug: ZeroDivisionError: of ours" in capsys.readouterr().err
+
+
+DERIVED = """\
+apiVersion: cxgov/v1
+kind: Metric
+id: index
+version: 1.0.0
+title: Index
+description: Half of each.
+owner: cx
+status: certified
+measure:
+  derived: 0.5 * csat + 0.5 * nps
+unit: points
+direction: higher_is_better
+"""
+EDITS: list[tuple[str, Callable[[Path], object]]] = [
+    ("nothing", lambda _: None),
+    ("a title", lambda r: edit(r, CSAT, "top two boxes", "two top boxes")),
+    ("a formula", lambda r: edit(r, CSAT, "rating >= 4", "rating >= 3")),
+    ("a broken formula", lambda r: edit(r, CSAT, "rating >= 3", "rating >= 'x'")),
+    ("mended", lambda r: edit(r, CSAT, "rating >= 'x'", "rating >= 3")),
+    ("a column gone", lambda r: edit(r, "sources/survey_responses.yaml", "  likelihood:", "  likely:")),
+    ("a column back", lambda r: edit(r, "sources/survey_responses.yaml", "  likely:", "  likelihood:")),
+    (
+        "a value of a column",
+        lambda r: edit(r, "sources/survey_responses.yaml", "[chat, email, phone]", "[chat, email, fax]"),
+    ),
+    ("the title of another", lambda r: edit(r, CSAT, "CSAT, two top boxes", "net  promoter score")),
+    ("its own title", lambda r: edit(r, CSAT, "net  promoter score", "CSAT")),
+    ("a doubled id", lambda r: edit(r, CSAT, "id: csat", "id: nps")),
+    ("its own id", lambda r: edit(r, CSAT, "id: nps", "id: csat")),
+    ("no source", lambda r: (r / "sources/survey_responses.yaml").rename(r.parent / "kept.yaml")),
+    ("the source again", lambda r: (r.parent / "kept.yaml").rename(r / "sources/survey_responses.yaml")),
+    ("a warning", lambda r: edit(r, CSAT, "description: Ratings of 4 or 5 over all ratings of 1 to 5.\n", "")),
+    ("a stray file", lambda r: (r / "notes.txt").write_text("x")),
+    ("no stray file", lambda r: (r / "notes.txt").unlink()),
+    ("a derived metric", lambda r: (r / "definitions/index.yaml").write_text(DERIVED)),
+    ("its part renamed", lambda r: edit(r, "definitions/nps.yaml", "id: nps", "id: nps_all")),
+    ("its part named so", lambda r: edit(r, "definitions/index.yaml", "nps", "nps_all")),
+    ("its part a draft", lambda r: edit(r, "definitions/nps.yaml", "status: certified", "status: draft")),
+    ("its part certified", lambda r: edit(r, "definitions/nps.yaml", "status: draft", "status: certified")),
+    ("a second registry", lambda r: (r / "copy.yaml").write_bytes((r / "registry.yaml").read_bytes())),
+    ("one registry", lambda r: (r / "copy.yaml").unlink()),
+    ("another calendar", lambda r: edit(r, "registry.yaml", "calendar: reporting", "calendar: other")),
+]
+
+
+def test_memory_never_changes_the_answer(registry: Path) -> None:
+    """With a memory of what was valid, `validate` finds what it finds without one, after every edit."""
+    memory = registry.parent / "memory.json"
+    for name, change in EDITS:
+        change(registry)
+        fresh = validate_with_memory(registry, registry.parent / "none" / "memory.json")
+        shutil.rmtree(registry.parent / "none", ignore_errors=True)
+        for attempt in range(2):
+            assert validate_with_memory(registry, memory) == fresh, (name, attempt)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"program": 1}', b"\xff", b'{"program": null, "documents": {}}']
+)
+def test_a_broken_memory_is_no_memory(registry: Path, content: bytes) -> None:
+    memory = registry.parent / "memory.json"
+    memory.write_bytes(content)
+    documents, found = validate_with_memory(registry, memory)
+    assert (documents, found) == (5, ())
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    """`import cxgov` and `cxgov --help` load none of the libraries that only commands need."""
+    heavy = ["sqlglot", "yaml", "duckdb", "jsonschema", "jsonschema_rs", "rich", "psycopg", "pyarrow"]
+    code = (
+        "import sys, cxgov\nfrom cxgov.cli.main import exit_code\nassert exit_code(['--help']) == 0\n"
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_closed_pipe_is_no_failure(registry: Path) -> None:
+    command = f"{sys.executable} -m cxgov rules | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("CX001")
+    assert "Error" not in done.stderr
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert exit_code([command, "--help"]) == OK
+        assert capsys.readouterr().out.startswith("Usage: ")
+
+
+def test_demo_prints_the_statement_and_its_numbers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "metrics"
+    shutil.copytree(ROOT / "metrics", target, ignore=shutil.ignore_patterns(".*"))
+    assert exit_code(["demo", "--responses", "5000", "--registry", str(target)]) == OK
+    out = capfd.readouterr().out
+    assert "AS nps_plus" in out
+    assert "2026-08-01     AMER" in out
+    assert exit_code(["check", "--registry", str(target)]) == NO
+    assert "rows refer by customer to a row that customers does not have" in capfd.readouterr().out
+
+
+def test_python_gives_what_the_command_line_gives(registry: Path) -> None:
+    """Load, compile, run, get Arrow, by the public names."""
+    loaded = cxgov.load(registry)
+    query = cxgov.Query(metrics=("nps",), by=("channel",), grain="month", period="2026-Q1")
+    compiled = cxgov.compile(loaded, query, dialect="duckdb")
+    assert compiled.sql == cxgov.compile(loaded, query, dialect="duckdb").sql
+    result = cxgov.run(loaded, query)
+    assert isinstance(result, cxgov.Result)
+    table = result.to_arrow()
+    assert table.column_names == ["period_start", "partial", "channel", "nps", "nps_n", "nps_status"]
+    assert [str(kind) for kind in table.schema.types] == ["date32[day]", "bool", "string", "double", "int64", "string"]
+    assert table.num_rows == 9
+    with pytest.raises(cxgov.Refused, match="cannot be split or filtered by 'region'"):
+        cxgov.compile(loaded, cxgov.Query(metrics=("nps",), by=("region",), period="2026"), dialect="duckdb")
+    edit(registry, CSAT, "direction:", "dirction:")
+    with pytest.raises(cxgov.InvalidRegistry) as invalid:
+        cxgov.load(registry)
+    assert [problem.rule.code for problem in invalid.value.diagnostics] == ["CX003"]
+
+
+@pytest.mark.slow
+def test_the_wheel_installs_and_runs(tmp_path: Path) -> None:
+    """The wheel holds all that it needs: schemas, the reference registry, the demo."""
+    wheels, target = tmp_path / "wheels", tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = wheels.glob("cxgov-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(target), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    for arguments in (["demo", "--responses", "2000"], ["validate", "--registry", "cxgov-demo/metrics"], ["init"]):
+        command = [sys.executable, "-m", "cxgov", *arguments]
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    code = "import cxgov; print(cxgov.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(target))
