@@ -16,7 +16,7 @@ demo: .venv/.runtime ## run the reference metrics on generated data
 	@$(BIN)/cxgov demo
 
 test: .venv/.dev ## run the tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/.dev ## lint, format, types, layers, workflows, tests: all that CI asks
 	@echo "ruff check" && $(BIN)/ruff check --quiet .

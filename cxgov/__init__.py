@@ -2,10 +2,10 @@
 
 Load a registry, compile a query to one SQL statement, run it, get Arrow:
 
-    registry = cxgov.load("metrics")
+    loaded = cxgov.load("metrics")
     query = cxgov.Query(metrics=("nps",), by=("region",), grain="month", period="2026-Q3")
-    print(cxgov.compile(registry, query, dialect="postgres").sql)
-    table = cxgov.run(registry, query, connection="demo").to_arrow()
+    print(cxgov.compile(loaded, query, dialect="postgres").sql)
+    table = cxgov.run(loaded, query, connection="demo").to_arrow()
 
 Names are imported when they are first used, so that ``import cxgov`` stays light.
 """

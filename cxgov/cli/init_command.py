@@ -6,7 +6,7 @@ import click
 
 
 @click.command("init")
-@click.argument("folder", default=".", metavar="DIR")
+@click.argument("folder", default=".", metavar="[DIR]")
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone in which your days begin.")
 def command(folder: str, zone: str) -> None:
     """Start a registry of your own in DIR/metrics, with a small data file so that it runs at once."""

@@ -80,8 +80,11 @@ def exit_code(args: list[str]) -> int:
         return answer if isinstance(answer, int) else OK
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as problem:
+    except click.UsageError as problem:
         problem.show()
+        return CANNOT_SAY
+    except click.ClickException as problem:
+        click.echo(f"cxgov: {problem.format_message()}", err=True)
         return CANNOT_SAY
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

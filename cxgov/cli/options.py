@@ -149,6 +149,8 @@ def write_out(text: str, target: str | None) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Writes a file whole or not at all."""
+    if not path.parent.is_dir():
+        raise click.ClickException(f"{path} cannot be written: {path.parent} is not a folder.")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:

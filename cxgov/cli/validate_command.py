@@ -1,5 +1,8 @@
 """``cxgov validate``."""
 
+import os
+from pathlib import Path
+
 import click
 
 from cxgov.cli.options import format_option, registry_folder, registry_option
@@ -20,10 +23,18 @@ def command(paths: tuple[str, ...], form: str, registry: str | None) -> int:
 
     folder = registry_folder(registry)
     documents, found = validate_with_memory(folder)
+    for path in paths:
+        if not Path(path).exists() or not Path(path).resolve().is_relative_to(folder.resolve()):
+            raise click.UsageError(
+                f"{path} is not in the registry {folder}. Name its files or folders as seen from here."
+            )
     if paths:
-        wanted = [path.rstrip("/") for path in paths]
+        here = Path.cwd()
+        wanted = [Path(os.path.relpath(here / path, folder)) for path in paths]
         found = tuple(
-            p for p in found if any(p.place.path == path or p.place.path.startswith(f"{path}/") for path in wanted)
+            problem
+            for problem in found
+            if any(Path(os.path.relpath(problem.place.path, folder)).is_relative_to(path) for path in wanted)
         )
     printer = {"text": printers.as_text, "json": printers.as_json, "github": printers.as_github}[form]
     click.echo(printer(found, documents), nl=False)

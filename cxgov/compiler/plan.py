@@ -91,15 +91,15 @@ class Scan:
 class Output:
     """A metric of the result.
 
-    ``formula`` and ``n`` are expressions over component names; ``floors`` are the pairs (n, fewest rows) below which
-    the value is suppressed; ``zero`` says that no rows give 0 and not NULL.
+    ``formula`` and ``n`` are expressions over component names. ``floors`` are pairs (n, fewest rows): with some rows
+    but fewer, the value is suppressed. Where ``empty`` is true there is no value; without it there always is one.
     """
 
     metric: Metric
     formula: Expr
     n: Expr
     floors: tuple[tuple[Expr, int], ...]
-    zero: bool
+    empty: Expr | None
     type: str
 
 

@@ -5,7 +5,7 @@ components, so a value never depends on which other metrics are asked beside it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -20,7 +20,7 @@ from cxgov.language.expressions import Expr, ExpressionError, canonical, names, 
 from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Source
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
-from cxgov.language.typecheck import Named, infer
+from cxgov.language.typecheck import Named, Type, infer
 
 _LONGEST: Final = 55
 
@@ -171,7 +171,7 @@ class _Planner:
         if len(same) > 1:
             return Refused(f"{path!r} is ambiguous for {metric.id}: {listed(same)}", "Write the one that is meant.")
         near = f"; did you mean {same[0]!r}?" if same else nearest(path, metric.dimensions)
-        reason = f": {why}" if why is not None and not near else ""
+        reason = f": {why}" if why is not None and not near and "." in path else ""
         message = f"{metric.id} cannot be split or filtered by {path!r}{near}{reason}"
         return Refused(message, f"Its dimensions: {listed(metric.dimensions)}.")
 
@@ -334,46 +334,58 @@ class _Planner:
     # --- outputs ---
 
     def output(self, metric: Metric) -> Output:
-        formula, n, floors, zero, kind = self.value(metric)
-        factor = scale(metric)
+        found = self.value(metric)
+        factor, formula = scale(metric), found.formula
         if factor != 1:
             # The factor goes above the line, so that the one division comes last.
             formula = (
                 over(times(factor, formula.args[0]), formula.args[1]) if formula.op == "/" else times(factor, formula)
             )
-        return Output(metric=metric, formula=formula, n=n, floors=floors, zero=zero, type=kind)
+        return replace(found, formula=formula)
 
-    def value(self, metric: Metric) -> tuple[Expr, Expr, tuple[tuple[Expr, int], ...], bool, str]:
-        """Formula (a fraction where it is a share), n, suppression, whether no rows give 0, and type of a metric."""
+    def value(self, metric: Metric) -> Output:
+        """A metric as it stands in a derived one: a share is a fraction."""
         if not isinstance(metric.measure, Derived):
             found, columns = self.measured[metric.id]
             n = substituted(found.n, columns)
-            floors = ((n, metric.min_sample),) if metric.min_sample else ()
-            return substituted(found.formula, columns), n, floors, found.zero, found.type
-        used = list(names(metric.measure.of))
-        values: dict[str, Expr] = {}
-        ns: list[Expr] = []
-        own_floors: list[tuple[Expr, int]] = []
-        shown: list[Expr] = []
-        for identity in used:
-            formula, n, its_floors, zero, _ = self.value(self.registry.metrics[identity])
-            ns.extend(n.args if n.op == "least" else [n])
-            own_floors.extend(its_floors)
-            values[identity] = _suppressed(formula, its_floors)
-            if not zero or its_floors:
-                shown.append(values[identity])
-        unique = list(dict.fromkeys(ns))
-        n = unique[0] if len(unique) == 1 else Expr("least", tuple(unique))
-        formula = substituted(metric.measure.of, values)
-        if not _strict(metric.measure.of):
+            return Output(
+                metric=metric,
+                formula=substituted(found.formula, columns),
+                n=n,
+                floors=_floors(n, metric),
+                empty=None if found.zero else Expr("=", (n, Expr("number", (), 0))),
+                type=found.type,
+            )
+        parts = {identity: self.value(self.registry.metrics[identity]) for identity in names(metric.measure.of)}
+        formula = substituted(metric.measure.of, {identity: part.formula for identity, part in parts.items()})
+        missing = [Expr("is null", (part.formula,)) for part in parts.values() if self.nullable(part.formula)]
+        if missing and not _strict(metric.measure.of):
             # NULL if any part is, also where `case` or `coalesce` would hide it.
-            missing = [Expr("is null", (value,)) for value in shown]
-            if missing:
-                condition = missing[0] if len(missing) == 1 else Expr("or", tuple(missing))
-                formula = Expr("case", (condition, Expr("null"), formula))
-        if metric.min_sample:
-            own_floors.append((n, metric.min_sample))
-        return formula, n, tuple(own_floors), False, "double"
+            condition = missing[0] if len(missing) == 1 else Expr("or", tuple(missing))
+            formula = Expr("case", (condition, Expr("null"), formula))
+        ns = dict.fromkeys(n for part in parts.values() for n in (part.n.args if part.n.op == "least" else [part.n]))
+        n = next(iter(ns)) if len(ns) == 1 else Expr("least", tuple(ns))
+        return Output(
+            metric=metric,
+            formula=formula,
+            n=n,
+            floors=tuple(floor for part in parts.values() for floor in part.floors) + _floors(n, metric),
+            empty=Expr("is null", (formula,)) if self.nullable(formula) else None,
+            type="double",
+        )
+
+    def nullable(self, formula: Expr) -> bool:
+        """Whether a formula over components can be NULL."""
+        components = {name: part for draft in self.scans.values() for name, part in draft.components.items()}
+        scope = {
+            name: Named(Type(part.type, part.function in {"min", "max", "quantile"}))
+            for name, part in components.items()
+        }
+        return infer(formula, scope).nullable
+
+
+def _floors(n: Expr, metric: Metric) -> tuple[tuple[Expr, int], ...]:
+    return ((n, metric.min_sample),) if metric.min_sample and metric.min_sample > 1 else ()
 
 
 def _short(text: str) -> str:
@@ -381,14 +393,6 @@ def _short(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST - 9]}_{sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _suppressed(formula: Expr, floors: tuple[tuple[Expr, int], ...]) -> Expr:
-    if not floors:
-        return formula
-    enough = [Expr(">=", (n, Expr("number", (), fewest))) for n, fewest in floors]
-    condition = enough[0] if len(enough) == 1 else Expr("and", tuple(enough))
-    return Expr("case", (condition, formula, Expr("null")))
 
 
 def _strict(tree: Expr) -> bool:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from cxgov.compiler.dialects import Dialect
 from cxgov.compiler.query import Refused
-from cxgov.compiler.trees import Node, case, cast, number
+from cxgov.compiler.trees import Node, case, cast, number, string
 from cxgov.language.expressions import Expr, names
 from cxgov.language.typecheck import Named, Type, infer
 
@@ -21,6 +21,7 @@ _RANK: Final = {
     "is null": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7,
 }  # fmt: skip
 _ATOM: Final = 9
+_INT32: Final = 2**31 - 1
 _TIMES: Final = frozenset({"instant", "local"})
 
 
@@ -99,7 +100,9 @@ class Scalars:
                 return exp.Null()
             case "interval":
                 assert isinstance(value, timedelta)
-                return number(value // timedelta(microseconds=1))
+                microseconds = value // timedelta(microseconds=1)
+                # A literal of 32 bits times another would overflow.
+                return number(microseconds) if microseconds > _INT32 else cast(number(microseconds), "bigint")
             case "date":
                 assert isinstance(value, date)
                 return self.dialect.day(value)
@@ -185,7 +188,8 @@ class Scalars:
             case "upper":
                 return exp.Upper(this=first)
             case "trim":
-                return exp.Trim(this=first)
+                # Without its second part DuckDB takes off every blank of Unicode, PostgreSQL the space alone.
+                return exp.Trim(this=first, expression=string(" "))
             case "length":
                 return exp.Length(this=first)
             case "ceil" | "floor":

@@ -73,10 +73,11 @@ def dialect_text(dialect: Dialect, tree: exp.Expr) -> str:
 def header(plan: Plan) -> str:
     """What the statement answers, as a comment for its reader."""
     query = plan.query
-    lines = [", ".join(query.metrics)]
-    split = [*query.by, *([f"each {query.grain}"] if query.grain else [])]
-    if split:
-        lines[0] += f" by {', '.join(split)}"
+    lines = [", ".join(dict.fromkeys(query.metrics))]
+    if query.by:
+        lines[0] += f" by {', '.join(dict.fromkeys(query.by))}"
+    if query.grain:
+        lines[0] += f", each {query.grain}"
     if query.where:
         lines.append(f"where {' '.join(query.where.split())}")
     if plan.period is not None:
@@ -209,20 +210,16 @@ class _Statement:
         if output.type == "integer":
             # Engines widen sums of integers in their own ways.
             value = value if _is_count(output, self.plan) else cast(value, "bigint")
-        zero = Expr("number", (), 0)
-        empty = Expr("=", (output.n, zero))
-        few = _any([Expr("<", (n, Expr("number", (), fewest))) for n, fewest in output.floors])
-        enough = _all([Expr(">=", (n, Expr("number", (), fewest))) for n, fewest in output.floors])
-        shown = None if enough is None else Expr("or", (empty, enough))
-        if enough is not None and shown is not None:
-            value = case([(scalars.node(shown if output.zero else enough), value)])
+        hidden = _any([_too_few(n, fewest) for n, fewest in output.floors])
+        shown = None if hidden is None else Expr("not", (hidden,))
+        if shown is not None:
+            value = case([(scalars.node(shown), value)])
         cells: list[Node] = [dialect.alias(value, identity)]
         if self.plan.query.stats == "none":
             return cells
-        whens = [] if output.zero else [(scalars.node(empty), string("no_data"))]
-        if few is not None:
-            hidden = few if not output.zero else Expr("and", (Expr(">", (output.n, zero)), few))
-            whens.append((scalars.node(hidden), string("suppressed")))
+        whens = [(scalars.node(hidden), string("suppressed"))] if hidden is not None else []
+        if output.empty is not None:
+            whens.append((scalars.node(output.empty), string("no_data")))
         n = scalars.node(output.n) if shown is None else case([(scalars.node(shown), scalars.node(output.n))])
         status = case(whens, string("ok")) if whens else string("ok")
         return [*cells, dialect.alias(n, f"{identity}_n"), dialect.alias(status, f"{identity}_status")]
@@ -478,6 +475,11 @@ def _is_count(output: Output, plan: Plan) -> bool:
         return False
     parts = {key: part for scan in plan.scans for key, part in scan.components.items()}
     return parts[str(output.formula.value)].function in {"count", "distinct"}
+
+
+def _too_few(n: Expr, fewest: int) -> Expr:
+    """Some rows, but fewer than are shown."""
+    return Expr("between", (n, Expr("number", (), 1), Expr("number", (), fewest - 1)))
 
 
 def _all(conditions: list[Expr]) -> Expr | None:

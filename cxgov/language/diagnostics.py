@@ -53,8 +53,13 @@ class Diagnostic:
         return self.rule.severity is Severity.ERROR
 
     def __str__(self) -> str:
-        fix = self.fix or self.rule.fix
-        return f"{self.place}: {self.rule.severity}[{self.rule.code} {self.rule.name}] {self.message}\n    fix: {fix}"
+        first = f"{self.place}: {self.rule.severity}[{self.rule.code} {self.rule.name}] {self.message}"
+        return f"{visible(first)}\n    fix: {visible(self.fix or self.rule.fix)}"
+
+
+def visible(text: str) -> str:
+    """Text of a document, a name or a path as one line in which nothing is hidden or acted on by a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def in_file_order(diagnostics: "Iterable[Diagnostic]") -> tuple[Diagnostic, ...]:

@@ -71,6 +71,7 @@ _NAME_PARTS: Final = "Name its parts as dimensions of the source."
 _TELLING: Final = {
     "--": ("comments cannot be written in an expression", "Write it as a YAML comment, outside the value."),
     "/*": ("comments cannot be written in an expression", "Write it as a YAML comment, outside the value."),
+    "==": ("'==' is not SQL", "Write one `=`."),
     ";": ("';' cannot be written: an expression is one scalar", "Remove it and what follows."),
     '"': ("double quotes are not used", "Write text in single quotes and names bare."),
     "'": ("a text without its closing quote", "Close it with '; a quote inside is written ''."),
@@ -87,7 +88,7 @@ _TIMESTAMP = re.compile(
 )
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+(?:\.[0-9]+)?(?![A-Za-z0-9_.]))"
-    r"|(?P<text>'(?:[^']|'')*')|(?P<sign><=|>=|<>|!=|--|/\*|[-+*/%()<>=,.])|(?P<end>$)|(?P<bad>.))",
+    r"|(?P<text>'(?:[^']|'')*')|(?P<sign>==|<=|>=|<>|!=|--|/\*|[-+*/%()<>=,.])|(?P<end>$)|(?P<bad>.))",
     re.DOTALL | re.ASCII,
 )
 
@@ -432,6 +433,11 @@ def write(tree: Expr) -> str:
     if op in FUNCTIONS:
         return f"{op}({', '.join(texts)})"
     return f"({texts[0]} {op} {texts[1]})"
+
+
+def start(tree: Expr) -> int:
+    """Offset of the first character of an expression, brackets aside."""
+    return min([tree.at, *(start(arg) for arg in tree.args)])
 
 
 def names(tree: Expr) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 
 from cxgov.language.building import Builder, locate
 from cxgov.language.diagnostics import Diagnostic, Rule, listed, nearest
-from cxgov.language.expressions import Expr, ExpressionError, names
+from cxgov.language.expressions import Expr, ExpressionError, names, start
 from cxgov.language.model import (
     Aggregate,
     Calendar,
@@ -296,7 +296,7 @@ class Linker:
         """Refuses a predicate that can be NULL on rows of the population, where nothing says what that means."""
         if infer(part, scope, known).nullable:
             text = written.builder.written[id(part)][1]
-            error = ExpressionError(f"`{text}` can be NULL and `unknown` is missing", part.at)
+            error = ExpressionError(f"`{text}` can be NULL and `unknown` is missing", start(part))
             self.refuse_inside(UNKNOWN, written, part, error)
 
     def aggregate(

@@ -189,7 +189,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             ]
             near = nearest(str(value), allowed)
             message = f"{what} is {_shown(value)}, expected {' or '.join(allowed)}{near}"
-            return [Diagnostic(rule=SCHEMA, message=message, place=place, fix=_described(error))]
+            return [Diagnostic(rule=SCHEMA, message=message, place=place, fix=f"Write {' or '.join(allowed)}.")]
         case "pattern":
             if "propertyNames" in error.absolute_schema_path:
                 name = error.instance
@@ -280,7 +280,8 @@ def _shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return repr(value) if isinstance(value, str) and len(value) <= _LONGEST else str(value)[:_LONGEST]
+    shown = repr(value) if isinstance(value, str) else str(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 def _described(error: Any) -> str:

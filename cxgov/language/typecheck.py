@@ -93,6 +93,9 @@ def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHI
         named = scope.get(tree.value)  # type: ignore[arg-type]  # a name's value is its text
         if named is None:
             name = str(tree.value)
+            if op == "path" and all("." not in known for known in scope):
+                message = f"{name!r} leads to another source, and an expression speaks of its own"
+                raise UnknownName(message, tree.at, "Paths are for `dimensions:`, --by and --where.")
             fix = f"Names here: {listed(sorted(scope))}."
             raise UnknownName(f"{name!r} is not declared{nearest(name, scope)}", tree.at, fix)
         kind: Type = named.type
@@ -215,6 +218,10 @@ def _comparison_fix(pair: tuple[tuple[Expr, Type], ...]) -> str:
             return f"Write '{arg.value}' in quotes, or check the column's type in its source."
         if arg.op == "number" and "duration" in others:
             return f"Write a length of time, e.g. interval '{arg.value}' minute."
+    if {"instant", "local"} <= others and any(arg.op == "local" for arg, _ in pair):
+        return "Say the zone of the time: timestamp '… +01:00', or '… Z'."
+    if {"instant", "date"} <= others:
+        return "Compare with an instant: timestamp 'YYYY-MM-DD HH:MM:SS +HH:MM'."
     if "local" in others:
         return "Give both columns one zone, or declare them as instants."
     return "Compare like with like; check the columns' types in the source."

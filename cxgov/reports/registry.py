@@ -73,11 +73,11 @@ def measure_text(metric: Metric) -> str:
     match metric.measure:
         case Aggregate() as aggregate:
             return _aggregate(aggregate)
-        case Share(of=of, among=among):
-            return f"share of rows where {_bare(of)}" + (f", among those where {_bare(among)}" if among else "")
-        case NetShare(plus=plus, minus=minus, among=among):
+        case Share(of=of, among=among, unknown=unknown):
+            return f"share of rows where {_bare(of)}{_among(among)}{_unknown(unknown)}"
+        case NetShare(plus=plus, minus=minus, among=among, unknown=unknown):
             words = f"share of rows where {_bare(plus)}, less the share where {_bare(minus)}"
-            return words + (f", among those where {_bare(among)}" if among else "")
+            return f"{words}{_among(among)}{_unknown(unknown)}"
         case Ratio(numerator=numerator, denominator=denominator):
             return f"{_aggregate(numerator)}, over {_aggregate(denominator)}"
         case Derived(of=of):
@@ -148,6 +148,15 @@ def mermaid(registry: Registry) -> str:
         else:
             lines.append(f"  s_{metric.source} --> m_{metric.id}")
     return "\n".join(lines) + "\n"
+
+
+def _among(among: object) -> str:
+    return f", among those where {_bare(among)}" if among else ""
+
+
+def _unknown(unknown: str | None) -> str:
+    said = {"out": "; rows where that is unknown are out", "no": "; rows where that is unknown count as not"}
+    return said[unknown] if unknown else ""
 
 
 def _entities(source: Source) -> list[str]:

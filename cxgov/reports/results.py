@@ -6,6 +6,7 @@ Numbers are rounded in the table only.
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -122,7 +123,7 @@ def _cell(
         marks.update({"partial"} if partial else ())
         return f"{value}{'*' if partial else ''}"
     if column.role == "dimension":
-        return _NO_GROUP if value is None else visible(str(value)).replace("\n", " ")
+        return _NO_GROUP if value is None else visible(_plain(value)).replace("\n", " ")
     status = row[index[f"{column.metric}_status"]] if f"{column.metric}_status" in index else None
     if value is None:
         if status == "suppressed":
@@ -168,6 +169,9 @@ def _json(value: Any) -> Any:
     if isinstance(value, Decimal):
         # A number where JSON's readers keep every digit, else the digits themselves.
         return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        # JSON has no word for it; a database has.
+        return str(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
