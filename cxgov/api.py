@@ -13,6 +13,7 @@ from cxgov.compiler.sql import Compiled, to_sql
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
+from cxgov.language.reader import MAX_BYTES
 from cxgov.language.rules import FILE
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
                     waiting.append((entry.path, f"{path}/"))
                 elif entry.is_file():
                     with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # a tenth of the time of a Path
-                        tree[path] = file.read()
+                        # One byte more than a document may have is enough to refuse it.
+                        tree[path] = file.read(MAX_BYTES + 1)
                 else:
                     problems.append(
                         Diagnostic(rule=FILE, message="neither a file nor a folder", place=Place(path, 1, 1))

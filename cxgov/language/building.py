@@ -10,7 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cxgov.language.diagnostics import Diagnostic, Place, Rule, nearest
-from cxgov.language.expressions import UNITS, Expr, ExpressionError, parse
+from cxgov.language.expressions import KEYWORDS, UNITS, Expr, ExpressionError, parse
 from cxgov.language.model import (
     Aggregate,
     Calendar,
@@ -113,7 +113,19 @@ class Builder:
         self.written[id(own)] = (at, value)
         return own
 
+    def names(self, data: Map, what: str) -> None:
+        """Refuses names that no expression could say."""
+        for name in data:
+            if name in KEYWORDS:
+                message = f"{what} {name!r} is a word of the expression language"
+                self.refuse(
+                    VALUE, data.keys_at[name], message, "Give it another name, in the database too: a view can."
+                )
+
     def common(self, data: Map) -> dict[str, Any]:
+        if data["id"] in KEYWORDS:
+            message = f"id {data['id']!r} is a word of the expression language"
+            self.refuse(VALUE, data.values_at["id"], message, "Write another id.")
         return {
             "id": data["id"],
             "version": data["version"],
@@ -199,6 +211,9 @@ class Builder:
         )
 
     def source(self, data: Map) -> Source:
+        for key, what in (("columns", "column"), ("dimensions", "dimension"), ("entities", "entity")):
+            if key in data:
+                self.names(data[key], what)
         columns = {name: self.column(name, data["columns"]) for name in data["columns"]}
         self.columns_exist(data, "key", columns)
         for key in data["key"]:

@@ -38,7 +38,7 @@ UNITS: Final = {
     "second": 1, "seconds": 1, "minute": 60, "minutes": 60, "hour": 3600, "hours": 3600,
     "day": 86400, "days": 86400, "week": 604800, "weeks": 604800,
 }  # fmt: skip
-_KEYWORDS: Final = frozenset(
+KEYWORDS: Final = frozenset(
     [
         "and",
         "or",
@@ -260,7 +260,7 @@ class _Parser:
             return Expr("null" if word == "null" else "boolean", (), _LITERALS[word], at)
         if word == "case":
             return self.case(at)
-        if word in _KEYWORDS:
+        if word in KEYWORDS:
             self.i -= 1
             self.fail("a column, a literal or '('")
         kind, following, next_at = self.tokens[self.i]
@@ -311,8 +311,9 @@ class _Parser:
         if word == "interval":
             kind, unit, unit_at = self.tokens[self.i]
             if kind != "word" or unit not in UNITS:
+                found = repr(unit) if unit else "the end"
                 raise ExpressionError(
-                    f"found {unit!r}, expected a unit of time", unit_at, "Write e.g. interval '90' minute."
+                    f"found {found}, expected a unit of time", unit_at, "Write e.g. interval '90' minute."
                 )
             self.i += 1
             if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):

@@ -105,9 +105,7 @@ def _no_dimension(path: str, name: str, here: Source, start: Source, sources: Ma
     if len(others) > 1:
         return PathError(f"{path!r} is ambiguous from {start.id}: {listed(others)}", "Write the one that is meant.")
     if others:
-        return PathError(
-            f"{here.id} has no dimension {name!r}; from {start.id} it is {others[0]!r}", f"Write {others[0]}."
-        )
+        return PathError(f"{here.id} has no dimension {name!r}; did you mean {others[0]!r}?", f"Write {others[0]}.")
     near = nearest(name, here.dimensions)
     return PathError(
         f"{path!r}: {here.id} has no dimension {name!r}{near}", f"Its dimensions: {listed(here.dimensions)}."

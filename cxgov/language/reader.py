@@ -99,7 +99,7 @@ def read(path: str, data: bytes) -> tuple[Map | None, str, tuple[Diagnostic, ...
 
 def _decode(path: str, data: bytes) -> tuple[str, tuple[Diagnostic, ...]]:
     if len(data) > MAX_BYTES:
-        message = f"{len(data):,} bytes; a document has at most {MAX_BYTES:,}"
+        message = f"a document of more than {MAX_BYTES:,} bytes"
         return "", (Diagnostic(rule=TEXT, message=message, place=Place(path, 1, 1), fix="Split the document."),)
     if not data.translate(None, _PLAIN):
         return data.decode("ascii"), ()

@@ -198,13 +198,13 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
                         rule=SCHEMA,
                         message=f"name {_shown(name)} in {what} has characters that it cannot have",
                         place=place_of(path, value.keys_at[name]),
-                        fix=f"It matches {error.validator_value}.",
+                        fix="Write lower case letters, digits and _, at most 63, with no digit first.",
                     )
                 ]
             return [
                 Diagnostic(
                     rule=SCHEMA,
-                    message=f"{what} is {_shown(value)}, which has not its form",
+                    message=f"{what} is {_shown(value)}, expected another form",
                     place=place,
                     fix=_described(error),
                 )
