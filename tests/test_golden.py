@@ -5,7 +5,6 @@
 
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 import sqlglot
@@ -26,7 +25,7 @@ def now() -> dict[str, str]:
 
 
 @cache
-def tree(name: str) -> exp.Expression:
+def tree(name: str) -> exp.Expr:
     text = (HERE / name).read_text(encoding="utf-8")
     [found] = sqlglot.parse(text, read=name.split(".")[1], error_level=sqlglot.ErrorLevel.RAISE)
     assert found is not None
@@ -79,7 +78,7 @@ def test_a_statement_asks_neither_clock_nor_session(name: str) -> None:
     found = tree(name)
     assert not list(found.find_all(exp.AtTimeZone)) or name.endswith("postgres.sql")
     if not name.endswith("postgres.sql"):  # there NULL is last by definition
-        order = text.rsplit("ORDER BY", 1)[1] if "order" in found.args and found.args["order"] else ""
+        order = text.rsplit("ORDER BY", 1)[1] if found.args.get("order") else ""
         assert order.count(" ASC") == order.count(" ASC NULLS LAST")
 
 

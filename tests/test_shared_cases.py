@@ -95,13 +95,18 @@ def test_a_ratio_of_sums_is_no_mean_of_ratios(make: Maker, cases: Mapping[str, C
     """Rolled up from regions, a share weighs each by its rows."""
     case = cases["rollup_ratio_of_sums_not_mean_of_ratios"]
     documents = [
-        source("regions", {"id": "text", "region": "text", "n": "integer", "top2": "integer"}, dimensions={"region": "region"}),
+        source(
+            "regions",
+            {"id": "text", "region": "text", "n": "integer", "top2": "integer"},
+            dimensions={"region": "region"},
+        ),
         metric(
             "csat",
             {"ratio": {"numerator": {"sum": "top2"}, "denominator": {"sum": "n"}}},
-            source="regions", dimensions=["region"],
+            source="regions",
+            dimensions=["region"],
         ),
-    ]  # fmt: skip
+    ]
     world = make(documents, {"regions": table(case, "by_region")})
     holds(world.value("csat"), case, "global_csat")
     regions = {row[0]: row[1] for row in world.rows("csat", by=("region",))}
@@ -111,24 +116,29 @@ def test_a_ratio_of_sums_is_no_mean_of_ratios(make: Maker, cases: Mapping[str, C
 def test_handle_time_is_over_answered_calls(make: Maker, cases: Mapping[str, Case]) -> None:
     """AHT and ASA divide by answered calls alone; abandonment with and without the short ones."""
     case = cases["aht_asa_abandonment"]
-    columns = {"id": "text"} | {
-        name: "integer?" for name in ("answer_wait_s", "talk_s", "hold_s", "acw_s", "abandon_wait_s")
-    }
+    columns = {"id": "text"} | dict.fromkeys(
+        ("answer_wait_s", "talk_s", "hold_s", "acw_s", "abandon_wait_s"), "integer?"
+    )
     answered = {"count": "rows", "where": "answer_wait_s is not null"}
     documents = [
         source("calls", columns),
         metric("offered", {"count": "rows"}, source="calls"),
         metric("answered", answered, source="calls"),
         metric("abandoned", {"count": "rows", "where": "abandon_wait_s is not null"}, source="calls"),
-        metric("aht_s", {"ratio": {"numerator": {"sum": "talk_s + hold_s + acw_s"}, "denominator": answered}}, source="calls"),
+        metric(
+            "aht_s",
+            {"ratio": {"numerator": {"sum": "talk_s + hold_s + acw_s"}, "denominator": answered}},
+            source="calls",
+        ),
         metric("asa_s", {"ratio": {"numerator": {"sum": "answer_wait_s"}, "denominator": answered}}, source="calls"),
         metric("abandon_rate", {"share": {"of": "abandon_wait_s is not null"}}, source="calls", unit="share"),
         metric(
             "abandon_rate_ex_short",
             {"share": {"of": "abandon_wait_s is not null", "among": "abandon_wait_s is null or abandon_wait_s >= 5"}},
-            source="calls", unit="share",
+            source="calls",
+            unit="share",
         ),
-    ]  # fmt: skip
+    ]
     world = make(documents, {"calls": table(case, "calls")})
     asked = [found["id"] for found in documents[1:]]
     [row] = world.rows(*asked, stats="none")
@@ -168,7 +178,7 @@ def test_handle_time_and_resolution_over_agents(make: Maker, cases: Mapping[str,
 
 
 def events(times: Mapping[int, str], zone: str) -> list[dict[str, Any]]:
-    """Instants, and the clock of their zone at each; the second of two equal showings has ``fold`` 1 and is left out."""
+    """Instants, and what the clock of their zone shows at each."""
     found = []
     for identity, text in times.items():
         at = datetime.fromisoformat(text)
@@ -226,7 +236,8 @@ def test_a_local_day_begins_and_ends_where_its_zone_says(
     assert (scan.low, scan.high) == tuple(
         datetime.fromisoformat(case["expected"][end]) for end in ("start_utc", "end_utc")
     )
-    assert scan.high is not None and scan.low is not None
+    assert scan.high is not None
+    assert scan.low is not None
     assert scan.high - scan.low == timedelta(hours=case["expected"]["hours"])
 
 
@@ -239,7 +250,7 @@ def test_a_quantile_is_the_one_that_is_declared(make: Maker, kind: int, method: 
     """Types 7 and 1 of Hyndman and Fan are numpy's `linear` and `inverted_cdf`, over the known values of each group."""
     draw = np.random.default_rng(20260711)
     groups = {"a": 1, "b": 2, "c": 10, "d": 11, "e": 20}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for group, size in groups.items():
         for value in [*draw.lognormal(1, 1, size).round(3).tolist(), None]:
             rows.append(

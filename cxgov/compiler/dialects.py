@@ -110,6 +110,10 @@ class Dialect:
         """Days from one date to another."""
         raise NotImplementedError
 
+    def length(self, text: Node) -> Node:
+        """Characters of a text."""
+        return exp.Length(this=text)
+
     def as_instant(self, local: Node, zone: str, twice: str | None) -> Node:
         """The instant that a wall-clock time of a zone means."""
         raise Refused(
@@ -239,7 +243,11 @@ class Postgres(Dialect):
         return exp.Add(this=instant, expression=exp.Mul(this=_wrapped(microseconds), expression=one))
 
     def days_between(self, later: Node, earlier: Node) -> Node:
-        return exp.Paren(this=exp.Sub(this=later, expression=earlier))
+        # Of 32 bits there, which a product could exceed.
+        return cast(exp.Paren(this=exp.Sub(this=later, expression=earlier)), "bigint")
+
+    def length(self, text: Node) -> Node:
+        return cast(super().length(text), "bigint")
 
     def as_instant(self, local: Node, zone: str, twice: str | None) -> Node:
         return _at_zone(local, zone, twice)

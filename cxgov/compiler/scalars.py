@@ -191,7 +191,7 @@ class Scalars:
                 # Without its second part DuckDB takes off every blank of Unicode, PostgreSQL the space alone.
                 return exp.Trim(this=first, expression=string(" "))
             case "length":
-                return exp.Length(this=first)
+                return self.dialect.length(first)
             case "ceil" | "floor":
                 if self.type_of(tree.args[0]).name == "integer":
                     return first
