@@ -287,7 +287,7 @@ SHAPES: Final = {
         instead("direction: ", f"raci: {{informed: [1, {', '.join(f'a{n}' for n in range(15_000))}]}}\ndirection: "),
         (PATH, 16, 19),
     ),
-    "15,000 numbers for texts": (instead("[channel,", "[" + "1, " * 15_000), (PATH, 17, 14)),
+    "15,000 numbers for texts": (instead("[channel,", "[" + "1, " * 15_000), (PATH, 17, 13)),
 }
 
 
@@ -436,15 +436,19 @@ def test_a_literal_that_no_engine_can_hold_is_refused(text: str) -> None:
 # --- references ---
 
 
-def test_many_roles_do_not_multiply() -> None:
-    """A source of thousands of roles, each leading to itself, has their product of paths; a message needs few."""
-    roles = "".join(f"  r{n}: {{key: [response_id], source: responses}}\n" for n in range(3_000))
+@pytest.mark.parametrize(
+    ("count", "code", "place"),
+    [(90, "CX017", ("metrics/answer_time.yaml", 15, 23)), (3_000, "CX003", (SOURCE, 27, 3))],
+)
+def test_many_roles_do_not_multiply(count: int, code: str, place: tuple[str, int, int]) -> None:
+    """Roles that each lead to their own source have their product of paths; a message needs few, a source too."""
+    roles = "".join(f"  r{n}: {{key: [response_id], source: responses}}\n" for n in range(count))
     text = instead("entities:\n", f"entities:\n{roles}", RESPONSES)
     path = "metrics/answer_time.yaml"
     metric = TREE[path].replace(b"[channel]", b"[channel, response.nosuch]")
     registry, problems = load({**TREE, SOURCE: text.encode(), path: metric})
     assert registry is None
-    assert [(problem.rule.code, problem.place) for problem in problems] == [("CX017", (path, 15, 23))]
+    assert [(problem.rule.code, problem.place) for problem in problems] == [(code, place)]
 
 
 def test_a_long_chain_of_derived_metrics_is_followed_to_its_end() -> None:

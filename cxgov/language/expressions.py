@@ -360,11 +360,12 @@ def parse(text: str) -> Expr:
     Raises:
         ExpressionError: the text is not one expression of the language; ``at`` is the offset of what is wrong.
     """
-    tree = _Parser(text).whole()
+    parser = _Parser(text)
+    tree = parser.whole()
     # A long chain of signs leans to the left as deep as brackets do, and every pass over a tree calls itself.
-    level = [tree]
+    level = [tree] if len(parser.tokens) > MAX_DEPTH else []
     for _ in range(MAX_DEPTH):
-        level = [arg for node in level for arg in node.args]
+        level = [arg for node in level for arg in node.args] if level else level
     if level:
         raise ExpressionError(f"more than {MAX_DEPTH} operations nested or in a row", level[0].at, _NAME_PARTS)
     return tree
