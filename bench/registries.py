@@ -73,7 +73,7 @@ def _metric(number: int, draw: random.Random) -> str:
         [
             f"net_share: {{plus: score >= {high}, minus: score <= {low}}}",
             f"share:\n    of: score >= {high} and response_id <> {number}\n    among: score <> {low}",
-            f"ratio:\n    numerator: {{sum: handle_seconds}}\n    denominator: {{count: rows, where: score > {low + number}}}",
+            f"ratio:\n    numerator: {{sum: handle_seconds}}\n    denominator: {{count: rows, where: score > {low}}}",
             f"mean: case when score > {low} then score + {number} else score end",
         ]
     )
