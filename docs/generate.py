@@ -21,7 +21,7 @@ from cxgov.language.rules import RULES
 from cxgov.language.scopes import source_scope
 from cxgov.language.shapes import KINDS, schema
 from cxgov.language.typecheck import infer
-from cxgov.reports.problems import visible
+from cxgov.language.diagnostics import visible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"

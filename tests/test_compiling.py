@@ -1,5 +1,6 @@
 """From questions to numbers: what is refused and how, and what a compiled number means on both engines."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -476,13 +477,17 @@ def test_a_time_that_no_clock_showed_is_broken_data(make: Maker, engine: str) ->
     assert world.value("n", period="2026-Q2") == 0
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo", "Australia/Adelaide", "Australia/Brisbane"])
+@pytest.mark.parametrize("own", ["Australia/Lord_Howe", "Pacific/Chatham"])
 @pytest.mark.parametrize(("twice", "fold"), [("first", 0), ("last", 1)])
-def test_a_wall_clock_means_what_its_column_says(make: Maker, zone: str, twice: str, fold: int) -> None:
-    """Repeated times mean the first or the last showing, missing ones move forward, in buckets and in durations."""
-    clock = {"type": "local", "zone": "Australia/Lord_Howe", "twice": twice, "missing": "forward"}
+def test_a_wall_clock_means_what_its_column_says(quick: Maker, own: str, zone: str, twice: str, fold: int) -> None:
+    """Repeated times mean the first or the last showing, missing ones move forward, in buckets and in durations.
+
+    In these zones the calendar's midnights fall into the columns' jumps.
+    """
+    clock = {"type": "local", "zone": own, "twice": twice, "missing": "forward"}
     documents = [
-        source("events", {"id": "integer", "at": clock, "instant_at": "instant"}, dimensions={"id": "id"}),
+        source("events", {"id": "integer", "at": clock}, dimensions={"id": "id"}),
         metric("n", {"count": "rows"}, source="events", time="at"),
         metric(
             "took",
@@ -493,21 +498,33 @@ def test_a_wall_clock_means_what_its_column_says(make: Maker, zone: str, twice: 
             dimensions=["id"],
         ),
     ]
-    walls = [
-        datetime(2026, month, day, 0, 15) + i * timedelta(minutes=15)
-        for month, day in ((4, 5), (10, 4))
-        for i in range(12)
-    ]
-    own = ZoneInfo("Australia/Lord_Howe")
-    instants = [wall.replace(tzinfo=own, fold=fold if wall.month == 4 else 0).astimezone(UTC) for wall in walls]
-    world = make(documents, {"events": [{"id": i, "at": wall} for i, wall in enumerate(walls)]}, zone=zone)
-    expected: dict[date, int] = {}
-    for instant in instants:
-        day = instant.astimezone(ZoneInfo(zone)).date()
-        expected[day] = expected.get(day, 0) + 1
-    days = world.rows("n", period="2026", grain="day", stats="none")
-    assert {row[0]: row[2] for row in days if row[2]} == expected
-    origin = datetime(2026, 1, 1, tzinfo=own)
+    jumps = [datetime(2026, month, day) for month, day in ((4, 5), (9, 27), (10, 4))]
+    walls = [start + i * timedelta(minutes=15) for start in jumps for i in range(20)]
+    there, here = ZoneInfo(own), ZoneInfo(zone)
+    instants = []
+    for wall in walls:
+        first, last = (wall.replace(tzinfo=there, fold=i).astimezone(UTC) for i in (0, 1))
+        # Of a time that the clock never showed, `fold=0` is the one moved forward.
+        shown = last.astimezone(there).replace(tzinfo=None) == wall
+        instants.append(last if shown and fold else first)
+    rows = [{"id": i, "at": wall} for i, wall in enumerate(walls)]
+    world = quick(documents, {"events": rows}, zone=zone, week_start="sunday", reporting="year")
+    days = [instant.astimezone(here).date() for instant in instants]
+    found = {row[0]: row[2] for row in world.rows("n", period="2026", grain="day", stats="none") if row[2]}
+    assert found == Counter(days)
+    asked = "2026"
+    if (own, zone) == ("Pacific/Chatham", "Australia/Adelaide"):
+        asked = "2026-Q2"
+        with pytest.raises(Refused, match="at moves missing times forward across 2026-09-26 14:30 UTC"):
+            world.compile("duckdb", "n", period="2026-Q3", grain="week")
+    weeks = {row[0]: row[2] for row in world.rows("n", period=asked, grain="week", stats="none") if row[2]}
+    sundays = Counter(
+        max(day - timedelta(days=(day.weekday() + 1) % 7), date(2026, 4, 1) if asked == "2026-Q2" else date.min)
+        for day in days
+        if asked == "2026" or 4 <= day.month <= 6
+    )
+    assert weeks == sundays
+    origin = datetime(2026, 1, 1, tzinfo=there)
     took = dict(world.rows("took", by=("id",), period="2026", stats="none"))
     assert took == {i: (instant - origin) / timedelta(minutes=1) for i, instant in enumerate(instants)}
 

@@ -105,10 +105,8 @@ def _failed(problem: Exception) -> int:
         click.echo(f"cxgov: {problem}" + (f"\n    fix: {problem.fix}" if problem.fix else ""), err=True)
         return CANNOT_SAY
     if isinstance(problem, InvalidRegistry):
-        from cxgov.reports.problems import visible
-
         first = next(found for found in problem.diagnostics if found.is_error)
-        click.echo(f"cxgov: {problem}; the first is\n{visible(str(first))}", err=True)
+        click.echo(f"cxgov: {problem}; the first is\n{first}", err=True)
         return CANNOT_SAY
     if isinstance(problem, EngineError | OSError):
         click.echo(f"cxgov: {problem}", err=True)

@@ -79,6 +79,8 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
     if derived:
         # To say what they are derived from, they are read once alone.
         known |= {digests[path]: summary for path, summary in _summaries(tree, derived).items()}
+        if any(digests[path] not in known for path in derived):
+            return False
         needed = set().union(*(_reach(digests[path], known) for path in derived))
         if _check(tree, [*base, *(paths[digest] for digest in needed)]) is None:
             return False

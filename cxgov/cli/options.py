@@ -142,7 +142,8 @@ def _instant(text: str | None) -> datetime | None:
 def write_out(text: str, target: str | None) -> None:
     """Prints a text, or writes it to a file."""
     if target is None:
-        click.echo(text, nl=False)
+        # Colour was decided before; what a cell holds is not to be taken out here.
+        click.echo(text, nl=False, color=True)
     else:
         write_whole(Path(target), text)
 

@@ -79,6 +79,14 @@ def repeats(zone: str) -> tuple[timedelta, ...]:
     return tuple(sorted({jump.before - jump.after for jump in found if jump.after < jump.before}))
 
 
+def repeats_midnight(zone: str, start: datetime, end: datetime) -> bool:
+    """Whether the zone's clock went back over a midnight between two instants, so that a day's rows lie apart."""
+    found = jumps(zone, start - _HOUR, end + _HOUR)
+    return any(
+        jump.after < jump.before and (jump.at + jump.before).date() != (jump.at + jump.after).date() for jump in found
+    )
+
+
 def bound(column: Column, instant: datetime) -> datetime:
     """The lowest value of a time column that means ``instant`` or later; without a zone for a local column.
 
@@ -126,14 +134,20 @@ def shifts(column: Column, zone: str, start: datetime, end: datetime) -> tuple[S
     if own == zone:
         return (Shift(None, 0),)
     edges = sorted({jump.at for name in (own, zone) for jump in jumps(name, start, end)})
+    gaps = {jump.at: jump for jump in jumps(own, start, end) if jump.before < jump.after}
     found: list[Shift] = []
     for at, until in zip([start, *edges], [*edges, None], strict=True):
         distance = at.astimezone(ZoneInfo(zone)).utcoffset()
         its = at.astimezone(ZoneInfo(own)).utcoffset()
         assert distance is not None
         assert its is not None
-        seconds = int((distance - its).total_seconds())
-        if found and found[-1].seconds == seconds:
-            found.pop()
-        found.append(Shift(None if until is None else bound(column, until), seconds))
+        steps = [Shift(None if until is None else bound(column, until), int((distance - its).total_seconds()))]
+        if at in gaps:
+            # Times that the clock never showed are read as if it had not jumped yet: they move forward.
+            shown = (at + gaps[at].after).replace(tzinfo=None)
+            steps.insert(0, Shift(shown, int((distance - gaps[at].before).total_seconds())))
+        for step in steps:
+            if found and found[-1].seconds == step.seconds:
+                found.pop()
+            found.append(step)
     return tuple(found)

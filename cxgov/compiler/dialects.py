@@ -66,11 +66,11 @@ class Dialect:
 
     def instant(self, moment: datetime) -> Node:
         """A point in time, with its distance from UTC written out."""
-        return cast(string(f"{moment:%Y-%m-%d %H:%M:%S}{_fraction(moment)}+00:00"), "timestamptz")
+        return cast(string(f"{_clock(moment)}+00:00"), "timestamptz")
 
     def local(self, moment: datetime) -> Node:
         """A wall-clock time."""
-        return cast(string(f"{moment:%Y-%m-%d %H:%M:%S}{_fraction(moment)}"), "timestamp")
+        return cast(string(_clock(moment)), "timestamp")
 
     def moment(self, value: datetime) -> Node:
         """An instant where the value has a zone, else a wall-clock time."""
@@ -148,6 +148,9 @@ class Dialect:
         function = exp.PercentileCont if quantile_type == 7 else exp.PercentileDisc  # noqa: PLR2004
         # NULL is passed over, so the order says nothing about it: not every grammar would let it.
         order = exp.Order(expressions=[of])
+        if quantile_type == 1 and q > 0:
+            # The rank is ceil(q * n) of a product that can come out a hair too large; this is below any hair of q.
+            q = Decimal(q) - _HAIR
         return exp.WithinGroup(this=function(this=_number(q)), expression=order)
 
     def count_distinct_rows(self, _parts: Sequence[Node], _condition: Node) -> Node:
@@ -193,7 +196,8 @@ class DuckDB(Dialect):
         return exp.Sub(this=call("EPOCH_US", later), expression=call("EPOCH_US", earlier))
 
     def plus(self, instant: Node, microseconds: Node) -> Node:
-        return exp.Add(this=instant, expression=call("TO_MICROSECONDS", microseconds))
+        whole = microseconds if isinstance(microseconds, exp.Literal | exp.Cast) else cast(microseconds, "bigint")
+        return exp.Add(this=instant, expression=call("TO_MICROSECONDS", whole))
 
     def days_between(self, later: Node, earlier: Node) -> Node:
         return exp.Paren(this=exp.Sub(this=later, expression=earlier))
@@ -282,7 +286,7 @@ class Snowflake(Dialect):
     fold = staticmethod(str.upper)
 
     def local(self, moment: datetime) -> Node:
-        return cast(string(f"{moment:%Y-%m-%d %H:%M:%S}{_fraction(moment)}"), "timestampntz")
+        return cast(string(_clock(moment)), "timestampntz")
 
     def elapsed(self, later: Node, earlier: Node, kind: str) -> Node:
         return call("TIMESTAMPDIFF", exp.Var(this="MICROSECOND"), earlier, later)
@@ -309,7 +313,7 @@ class BigQuery(Dialect):
     sqlglot = _BigQuery
 
     def local(self, moment: datetime) -> Node:
-        return cast(string(f"{moment:%Y-%m-%d %H:%M:%S}{_fraction(moment)}"), "datetime")
+        return cast(string(_clock(moment)), "datetime")
 
     def elapsed(self, later: Node, earlier: Node, kind: str) -> Node:
         function = "TIMESTAMP_DIFF" if kind == "instant" else "DATETIME_DIFF"
@@ -352,6 +356,7 @@ class BigQuery(Dialect):
         return select([self.column("period_start"), self.column("partial")], unnest)
 
 
+_HAIR: Final = Decimal("1e-15")
 DIALECTS: Final = {dialect.name: dialect for dialect in (BigQuery(), DuckDB(), Postgres(), Snowflake())}
 
 
@@ -378,8 +383,9 @@ def _wrapped(node: Node) -> Node:
     )
 
 
-def _fraction(moment: datetime) -> str:
-    return f".{moment.microsecond:06d}" if moment.microsecond else ""
+def _clock(moment: datetime) -> str:
+    # Not strftime: it writes the year 1 without its zeros.
+    return moment.replace(tzinfo=None).isoformat(sep=" ")
 
 
 def _at_zone(local: Node, zone: str, twice: str | None) -> Node:

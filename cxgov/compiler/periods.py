@@ -12,7 +12,7 @@ from cxgov.language.model import Calendar
 
 MAX_BUCKETS: Final = 1_200
 # What a calendar of ours can mean: before, zones were other; after, Python's dates end.
-_YEARS: Final = range(1900, 9991)
+_YEARS: Final = range(1900, 9001)
 _DAY: Final = timedelta(days=1)
 
 
@@ -62,6 +62,8 @@ def days_period(start: date, end: date) -> Period:
     Raises:
         Refused: there is no day between them.
     """
+    if start.year not in _YEARS or end.year not in _YEARS:
+        raise Refused(f"{start} to {end} is no period", f"Write days from {_YEARS[0]} to {_YEARS[-1]}.")
     if end <= start:
         raise Refused(f"no day lies between {start} and {end}", "The end is the first day that is not meant any more.")
     return Period(start, end, f"{start} to {end}")

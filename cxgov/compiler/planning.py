@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
-from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, shifts
+from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, repeats_midnight, shifts
 from cxgov.compiler.measures import Measured, measured, name, over, scale, substituted, times
 from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
 from cxgov.compiler.plan import Component, Output, Plan, Scan, Split, Table
 from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
-from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Source
+from cxgov.language.model import Calendar, Column, Derived, Metric, Ratio, Registry, Source
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
 from cxgov.language.typecheck import Named, Type, infer
@@ -198,9 +198,10 @@ class _Planner:
         key = (source.id, metric.time)
         if key not in self.scans:
             time = source.columns[metric.time] if metric.time else None
-            self.scans[key] = _Draft(
-                source, time, f"{source.id}_by_{metric.time}" if metric.time else f"{source.id}_rows"
-            )
+            called = _short(f"{source.id}_by_{metric.time}" if metric.time else f"{source.id}_rows")
+            while any(draft.name == called for draft in self.scans.values()):
+                called += "_"
+            self.scans[key] = _Draft(source, time, called)
         draft = self.scans[key]
         found = measured(metric, source, self.scope(source))
         columns = {}
@@ -248,14 +249,14 @@ class _Planner:
             zone = self.calendar.zone
             first, last = day_start(period.start, zone), day_start(period.end, zone)
             low, high = bound(column, first), bound(column, last)
-            if self.query.grain == "day":
+            if self.query.grain == "day" and not repeats_midnight(zone, first, last):
                 steps = shifts(column, zone, first, last)
             else:
                 starts = tuple(bound(column, day_start(bucket.start, zone)) for bucket in found)
             if column.missing == "error":
                 gaps = tuple(gap for gap in missing_ranges(column, first, last) if low <= gap[0] < high)
         return Scan(
-            name=_short(draft.name),
+            name=draft.name,
             source=source,
             time=column,
             tables=tuple(draft.tables.values()),
@@ -281,6 +282,8 @@ class _Planner:
                 draft.tables[trail] = self.table(trail, alias, draft, as_of, path)
             alias, source = draft.tables[trail].alias, draft.tables[trail].source
             assert hop.target == source.id
+            if source.interval is None:
+                self.current[path] = None
         tree = canonical(inlined(way.dimension.expression, source))
         kind = infer(tree, column_scope(source))
         return Split(name=path.replace(".", "__"), path=path, table=alias, expression=tree, type=kind.name)
@@ -305,8 +308,6 @@ class _Planner:
                 held = f"{target.id} holds from {start.name} ({start.type})"
                 message = f"{held}, {draft.source.id} happens at {draft.time.name} ({draft.time.type})"
                 raise Refused(message, "Declare both as instants, or as local times of one zone.")
-        else:
-            self.current[path] = None
         return Table(
             alias=alias,
             parent=parent,
@@ -348,14 +349,12 @@ class _Planner:
         if not isinstance(metric.measure, Derived):
             found, columns = self.measured[metric.id]
             n = substituted(found.n, columns)
-            return Output(
-                metric=metric,
-                formula=substituted(found.formula, columns),
-                n=n,
-                floors=_floors(n, metric),
-                empty=None if found.zero else Expr("=", (n, Expr("number", (), 0))),
-                type=found.type,
-            )
+            formula = substituted(found.formula, columns)
+            empty = None if found.zero else Expr("=", (n, Expr("number", (), 0)))
+            if isinstance(metric.measure, Ratio) and metric.measure.denominator.function != "count":
+                # A sum of rows that are there can still be 0.
+                empty = Expr("is null", (formula,))
+            return Output(metric=metric, formula=formula, n=n, floors=_floors(n, metric), empty=empty, type=found.type)
         parts = {identity: self.value(self.registry.metrics[identity]) for identity in names(metric.measure.of)}
         formula = substituted(metric.measure.of, {identity: part.formula for identity, part in parts.items()})
         missing = [Expr("is null", (part.formula,)) for part in parts.values() if self.nullable(part.formula)]

@@ -21,15 +21,23 @@ _RANK: Final = {
     "is null": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7,
 }  # fmt: skip
 _ATOM: Final = 9
+_EXP: Final = 700
+_DOUBLES: Final = frozenset({"/", "ln", "exp", "sqrt"})
 _INT32: Final = 2**31 - 1
 _TIMES: Final = frozenset({"instant", "local"})
 
 
 class Scalars:
-    """Writes expressions over one set of names. ``resolve`` gives the node of a name."""
+    """Writes expressions over one set of names.
 
-    def __init__(self, dialect: Dialect, scope: Mapping[str, Named], resolve: Callable[[str], Node]) -> None:
+    ``resolve`` gives the node of a name; ``columns`` says that names are columns of a relation.
+    """
+
+    def __init__(
+        self, dialect: Dialect, scope: Mapping[str, Named], resolve: Callable[[str], Node], *, columns: bool = False
+    ) -> None:
         self.dialect = dialect
+        self.columns = columns
         self.scope = scope
         self.resolve = resolve
 
@@ -61,7 +69,7 @@ class Scalars:
             case "not":
                 return exp.Not(this=self.inside(args[0], op))
             case "neg":
-                return exp.Neg(this=self.inside(args[0], op, right=True))
+                return exp.Neg(this=self.wide(args[0], self.inside(args[0], op, right=True)))
             case "between":
                 low, high = self.inside(args[1], op, right=True), self.inside(args[2], op, right=True)
                 return exp.Between(this=self.inside(args[0], op), low=low, high=high)
@@ -133,9 +141,17 @@ class Scalars:
             if tree.op == "-":
                 amount = exp.Neg(this=self.inside(length, "neg", right=True))
             return self.dialect.plus(self.inside(moment, "+"), amount)
-        node = self.binary(tree.op, self.inside(a, tree.op), self.inside(b, tree.op, right=True))
+        node = self.binary(
+            tree.op, self.wide(a, self.inside(a, tree.op)), self.wide(b, self.inside(b, tree.op, right=True))
+        )
         if "duration" in {left.name, right.name} and {left.name, right.name} & {"decimal", "double"}:
             return _double(node)
+        return node
+
+    def wide(self, tree: Expr, node: Node) -> Node:
+        """An operand of a calculation: a column of small integers would overflow in its own type."""
+        if self.columns and tree.op == "name" and self.type_of(tree).name == "integer":
+            return cast(node, "bigint")
         return node
 
     def twice(self, tree: Expr) -> str | None:
@@ -148,11 +164,8 @@ class Scalars:
 
     def quotient(self, tree: Expr) -> Node:
         top, bottom = tree.args
-        left = self.node(top)
-        if self.type_of(top).name != "double":
-            left = _double(left)
-        elif _RANK.get(top.op, _ATOM) < _RANK["/"]:
-            left = exp.Paren(this=left)
+        # Also what is declared double: the database may hold integers there, and would divide them as such.
+        left = self.node(top) if top.op in _DOUBLES else _double(self.node(top))
         return exp.Div(this=left, expression=self.divisor(bottom), typed=True, safe=False)
 
     def divisor(self, tree: Expr) -> Node:
@@ -182,7 +195,7 @@ class Scalars:
             case "least":
                 return exp.Anonymous(this="LEAST", expressions=args)
             case "abs":
-                return exp.Abs(this=first)
+                return exp.Abs(this=self.wide(tree.args[0], first))
             case "lower":
                 return exp.Lower(this=first)
             case "upper":
@@ -198,7 +211,9 @@ class Scalars:
                 return exp.Ceil(this=first) if tree.op == "ceil" else exp.Floor(this=first)
         value = first if self.type_of(tree.args[0]).name == "double" else _double(first)
         if tree.op == "exp":
-            return exp.Exp(this=value)
+            # Beyond, one engine fails where another gives infinity.
+            low, high = exp.Neg(this=number(_EXP)), number(_EXP)
+            return case([(exp.Between(this=_bracketed(first), low=low, high=high), exp.Exp(this=value))])
         # Outside their domain the engines fail or give NaN; here it is NULL.
         zero = number(0)
         if tree.op == "ln":

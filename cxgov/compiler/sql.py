@@ -17,7 +17,7 @@ from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, select, string, union
 from cxgov.language.expressions import Expr, names
 from cxgov.language.scopes import column_scope
-from cxgov.language.typecheck import Named, Type
+from cxgov.language.typecheck import Named, Type, strict
 
 _NOT_NULL: Final = {kind: Named(Type(kind, nullable=False)) for kind in ("integer", "decimal", "double")}
 
@@ -251,6 +251,11 @@ class _Statement:
                 )
                 fix = "correct them, or declare missing: forward"
                 found.append(DataCheck(dialect_text(self.dialect, its.never_shown()), f"{message}: {fix}"))
+            required = its.required()
+            if required:
+                message = f"rows of {scan.source.id} are NULL where {', '.join(required)} is declared never to be"
+                fix = "correct them, or declare nullable: true"
+                found.append(DataCheck(dialect_text(self.dialect, its.unexpected_nulls(required)), f"{message}: {fix}"))
             if scan.tables:
                 joined = " and ".join(dict.fromkeys(table.source.id for table in scan.tables))
                 message = f"rows of {scan.source.id} would be counted again, as a key of {joined} stands more than once"
@@ -291,7 +296,7 @@ class _ScanSql:
             name: named._replace(type=named.type._replace(nullable=False))
             for name, named in column_scope(source).items()
         }
-        return Scalars(self.dialect, scope, lambda name: self.dialect.column(name, qualifier))
+        return Scalars(self.dialect, scope, lambda name: self.dialect.column(name, qualifier), columns=True)
 
     def own(self, name: str) -> Node:
         return self.dialect.column(name, self.alias if self.qualified else None)
@@ -329,6 +334,21 @@ class _ScanSql:
             [exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=[either]
         )
 
+    def required(self) -> list[str]:
+        """Columns that are measured and declared never to be NULL: denominators rely on it."""
+        scan = self.scan
+        trees = [tree for part in scan.components.values() for tree in (*part.conditions, *part.of)]
+        used = dict.fromkeys(name for tree in (*trees, *scan.filters) for name in names(tree))
+        return [name for name in used if not scan.source.columns[name].nullable]
+
+    def unexpected_nulls(self, columns: list[str]) -> Node:
+        """Counts the rows of the period that are NULL in one of the columns."""
+        either: Node = exp.Is(this=self.own(columns[0]), expression=exp.Null())
+        for name in columns[1:]:
+            either = exp.Or(this=either, expression=exp.Is(this=self.own(name), expression=exp.Null()))
+        where = [*self.in_period(), exp.Paren(this=either) if len(columns) > 1 else either]
+        return select([exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=where)
+
     def multiplied(self) -> Node:
         """Counts the rows that the joins add."""
         base = self.relation(self.scan.source.relation, self.alias)
@@ -349,10 +369,19 @@ class _ScanSql:
         return table
 
     def split(self, split: Split) -> Node:
-        node = self.scalars[split.table].node(split.expression)
+        node = self.dimension(split)
         if isinstance(node, exp.Column) and node.name == split.name:
             return node
         return self.dialect.alias(node, split.name)
+
+    def dimension(self, split: Split) -> Node:
+        """A dimension's expression; NULL where a join found no row, also where the expression would not be."""
+        node = self.scalars[split.table].node(split.expression)
+        if split.table == self.alias or strict(split.expression):
+            return node
+        table = next(table for table in self.scan.tables if table.alias == split.table)
+        found = exp.Not(this=exp.Is(this=self.dialect.column(table.key[0], table.alias), expression=exp.Null()))
+        return case([(found, node)])
 
     def bucket(self) -> Node:
         scan, dialect = self.scan, self.dialect
@@ -397,7 +426,7 @@ class _ScanSql:
             scope[path] = Named(self.scalars[split.table].type_of(split.expression))
 
         def resolve(path: str) -> Node:
-            node = self.scalars[ways[path].table].node(ways[path].expression)
+            node = self.dimension(ways[path])
             return node if isinstance(node, exp.Column) else exp.Paren(this=node)
 
         return Scalars(self.dialect, scope, resolve).inside(selection, "and")

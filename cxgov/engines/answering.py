@@ -30,6 +30,7 @@ class Result:
         """The rows as an Arrow table: int64, float64, decimal128, date32, bool and string columns.
 
         Raises:
+            DataBroken: a decimal is NaN.
             ModuleNotFoundError: pyarrow is not installed; it comes with ``cxgov[arrow]``.
         """
         import pyarrow as pa
@@ -45,6 +46,8 @@ class Result:
         for i, column in enumerate(self.columns):
             values = [row[i] for row in self.rows]
             if column.type == "decimal":
+                if not all(value is None or value.is_finite() for value in values):
+                    raise DataBroken(f"{column.name} holds NaN, which a decimal of Arrow cannot be. Correct the data.")
                 scale = max((-int(value.as_tuple().exponent) for value in values if value is not None), default=0)
                 arrays.append(pa.array(values, pa.decimal128(38, max(scale, 0))))
             else:

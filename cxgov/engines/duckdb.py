@@ -1,7 +1,7 @@
 """DuckDB: a database file, or memory, with Parquet and CSV files for relations.
 
-Only the relations of the registry's sources can be read, through views; after they are made the session may open
-no other file and change no setting.
+Only the relations of the registry's sources can be read, through views. The session may open no other file, before
+it has opened any, and load no extension; once the views are made it may change no setting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import duckdb
 
 _TYPES: Final = {
-    "text": "VARCHAR", "integer": "BIGINT", "decimal": "DECIMAL(38, 6)", "double": "DOUBLE", "boolean": "BOOLEAN",
+    "text": "VARCHAR", "integer": "BIGINT", "decimal": "DECIMAL(38, 12)", "double": "DOUBLE", "boolean": "BOOLEAN",
     "date": "DATE", "instant": "TIMESTAMP WITH TIME ZONE", "local": "TIMESTAMP",
 }  # fmt: skip
 _KINDS: Final = {
     "BIGINT": "integer", "INTEGER": "integer", "SMALLINT": "integer", "TINYINT": "integer", "HUGEINT": "integer",
     "UBIGINT": "integer", "UINTEGER": "integer", "USMALLINT": "integer", "UTINYINT": "integer",
-    "DOUBLE": "double", "FLOAT": "double", "BOOLEAN": "boolean", "DATE": "date", "VARCHAR": "text",
-    "TIMESTAMP": "local", "TIMESTAMP_S": "local", "TIMESTAMP_MS": "local", "TIMESTAMP_NS": "local",
+    "DOUBLE": "double", "BOOLEAN": "boolean", "DATE": "date", "VARCHAR": "text",
+    "TIMESTAMP": "local",
     "TIMESTAMP WITH TIME ZONE": "instant",
 }  # fmt: skip
 _DATA: Final = "cxgov_data"
@@ -48,34 +48,53 @@ class DuckDBEngine:
                 raise EngineUnreachable(f"there is no file {path}. {hint}")
         self._session = duckdb.connect(":memory:")
         try:
-            self._session.execute("SET TimeZone = 'UTC'")
-            self._session.execute("SET enable_progress_bar = false")
-            self._session.execute("SET python_enable_replacements = false")
+            self._close_doors([*([database, Path(f"{database}.wal")] if database else []), *files.values()])
             if database is not None:
                 # Under a name of ours: a database named after one of its schemas would make that name ambiguous.
-                self._session.execute(f"ATTACH {_text(str(database))} AS {_DATA} (READ_ONLY)")
-            for source in {source.relation: source for source in sources}.values():
+                self._session.execute(f"ATTACH {_text(str(database))} AS {_DATA} (READ_ONLY, TYPE duckdb)")
+            for source in {source.relation.lower(): source for source in sources}.values():
                 self._view(source, files.get(source.relation), attached=database is not None)
-            allowed = ", ".join(_text(str(path)) for path in files.values())
-            self._session.execute(f"SET allowed_paths = [{allowed}]")
-            self._session.execute("SET enable_external_access = false")
             self._session.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             self._session.close()
             raise EngineUnreachable(f"DuckDB cannot open {database or 'memory'}: {_first_line(error)}") from None
 
+    def _close_doors(self, allowed: Sequence[Path]) -> None:
+        """Before anything is opened: a view in a database is read when it is bound, whoever wrote it."""
+        paths = ", ".join(_text(str(path)) for path in allowed)
+        for setting in (
+            "TimeZone = 'UTC'",
+            "enable_progress_bar = false",
+            "python_enable_replacements = false",
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            f"allowed_paths = [{paths}]",
+            "enable_external_access = false",
+        ):
+            self._session.execute(f"SET {setting}")
+
     def _view(self, source: Source, file: Path | None, *, attached: bool) -> None:
         parts = source.relation.split(".")
-        name = ".".join(_name(part) for part in parts[-2:])
+        if len(parts) > 2:  # noqa: PLR2004
+            message = f"{source.relation} of {source.id} names a database, which a DuckDB connection already does"
+            raise EngineUnreachable(f"{message}. Write `relation: {'.'.join(parts[1:])}`.")
+        name = ".".join(_name(part) for part in parts)
         if file is not None:
             origin = _reader(file, source)
-        elif attached and self._exists(parts[-2:]):
+        elif attached and self._exists(parts):
             origin = f"{_DATA}.{name}" if len(parts) > 1 else f"{_DATA}.main.{name}"
         else:
             return
         if len(parts) > 1:
-            self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(parts[-2])}")
-        self._session.execute(f"CREATE VIEW {name} AS SELECT * FROM {origin}")
+            self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(parts[0])}")
+        columns = self._session.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()
+        # Times of other precisions become the usual one, which every function takes.
+        recast = [
+            _name(str(row[0])) for row in columns if str(row[1]) in {"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+        ]
+        replaced = ", ".join(f"CAST({column} AS TIMESTAMP) AS {column}" for column in recast)
+        cells = f"* REPLACE ({replaced})" if recast else "*"
+        self._session.execute(f"CREATE VIEW {name} AS SELECT {cells} FROM {origin}")
 
     def _exists(self, parts: list[str]) -> bool:
         schema, table = parts if len(parts) > 1 else ("main", parts[0])
@@ -93,7 +112,7 @@ class DuckDBEngine:
             raise EngineError(f"DuckDB refuses the statement: {_first_line(error)}") from error
 
     def column_types(self, relation: str) -> dict[str, tuple[str, str]]:
-        name = ".".join(_name(part) for part in relation.split(".")[-2:])
+        name = ".".join(_name(part) for part in relation.split("."))
         try:
             found = self._session.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()
         except self._error:

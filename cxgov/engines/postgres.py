@@ -6,7 +6,7 @@ from typing import Any, Final
 from cxgov.engines.protocol import EngineError, EngineUnreachable
 
 _KINDS: Final = {
-    16: "boolean", 20: "integer", 21: "integer", 23: "integer", 25: "text", 700: "double", 701: "double", 1043: "text",
+    16: "boolean", 20: "integer", 21: "integer", 23: "integer", 25: "text", 701: "double", 1043: "text",
     1082: "date", 1114: "local", 1184: "instant", 1700: "decimal",
 }  # fmt: skip
 
@@ -31,8 +31,9 @@ class PostgresEngine:
             raise EngineUnreachable(f"connection {name!r}: ${dsn_env} is not set. Set it, or use another connection.")
         self._error = psycopg.Error
         try:
-            self._session = psycopg.connect(dsn, connect_timeout=10)
-            self._session.read_only = True
+            # Each statement stands alone, so that what is set here outlives one that fails.
+            self._session = psycopg.connect(dsn, connect_timeout=10, autocommit=True)
+            self._session.execute("SET default_transaction_read_only = on")
             self._session.execute("SET TIME ZONE 'UTC'")
         except psycopg.Error as error:
             reason = str(error).strip().split("\n", 1)[0]
@@ -45,7 +46,6 @@ class PostgresEngine:
             # The text is the compiler's own, never a person's.
             return self._session.execute(sql.encode()).fetchall()
         except self._error as error:
-            self._session.rollback()
             raise EngineError(f"PostgreSQL refuses the statement: {str(error).strip()}") from error
 
     def column_types(self, relation: str) -> dict[str, tuple[str, str]]:
@@ -55,7 +55,6 @@ class PostgresEngine:
         try:
             cursor = self._session.execute(query)
         except self._error:
-            self._session.rollback()
             raise EngineError(
                 f"there is no relation {relation}. Make it, or let the connection's user read it."
             ) from None

@@ -11,7 +11,7 @@ FITTING: Final[Mapping[str, frozenset[str]]] = {
     "text": frozenset({"text"}),
     "integer": frozenset({"integer"}),
     "decimal": frozenset({"decimal", "integer"}),
-    "double": frozenset({"double", "decimal", "integer"}),
+    "double": frozenset({"double"}),
     "boolean": frozenset({"boolean"}),
     "date": frozenset({"date"}),
     "instant": frozenset({"instant"}),

@@ -46,6 +46,8 @@ from cxgov.language.typecheck import NUMERIC, Named, Type, TypeMismatch, Unknown
 
 TIME_UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 SCALED_UNITS: Final = frozenset({"percent", "points"})
+MAX_LEVELS: Final = 50
+MAX_OPERATIONS: Final = 2_000
 KEY_TYPES: Final = frozenset({"text", "integer", "date", "boolean", "decimal"})
 DIMENSION_TYPES: Final = frozenset({"text", "integer", "boolean", "date"})
 _NUMBER: Final = Named(Type("double", nullable=True))
@@ -74,6 +76,7 @@ class Linker:
         self.broken: set[str] = set()
         self.scopes: dict[str, dict[str, Named]] = {}
         self.reached: set[tuple[str, str]] = set()
+        self.sizes: dict[str, int] = {}
         self.problems: list[Diagnostic] = []
 
     def add_source(self, source: Source) -> None:
@@ -286,6 +289,11 @@ class Linker:
             below = self.aggregate(written, measure.denominator, source, scope)
             if above is None or below is None:
                 return None
+            if below == "duration" and above != "duration":
+                message = "a ratio over a duration has no unit of time to be taken in"
+                fix = "Turn it over: the duration above, the count below, with a unit of time."
+                self.refuse(UNIT, written, written.data["measure"]["ratio"].keys_at["denominator"], message, fix)
+                return None
             return "duration" if (above, below) == ("duration", "number") else "ratio"
         assert isinstance(measure, Aggregate)
         return self.aggregate(written, measure, source, scope)
@@ -369,12 +377,16 @@ class Linker:
                 measure.of,
                 ExpressionError(f"a derived metric is a number, found {kind}", measure.of.at),
             )
+        self.scaled_once(written, measure.of)
         used = names(measure.of)
         if not used:
             error = ExpressionError(
                 "a derived metric names no metric", measure.of.at, "Write an expression over metric ids."
             )
             self.refuse_inside(MEASURE, written, measure.of, error)
+        if not any(self.cycle(part, metric.id) for part in used) and self.size(metric.id) > MAX_OPERATIONS:
+            message = f"derived over more than {MAX_LEVELS} levels or {MAX_OPERATIONS:,} operations"
+            self.refuse_inside(MEASURE, written, measure.of, ExpressionError(message, 0, "Derive from fewer metrics."))
         for part, at in used.items():
             if part not in self.metrics:
                 continue
@@ -396,6 +408,27 @@ class Linker:
                         message,
                         f"Its dimensions: {listed(self.metrics[part].dimensions)}.",
                     )
+
+    def scaled_once(self, written: Written[Metric], tree: Expr) -> None:
+        """Refuses a scale of 100 over parts none of which is a fraction, and that are not divided either."""
+        parts = [self.metrics[name] for name in names(tree) if name in self.metrics]
+        fractions = any(part.unit in SCALED_UNITS for part in parts)
+        if written.document.unit in SCALED_UNITS and parts and not fractions and not _divides(tree):
+            message = f"unit {written.document.unit!r} would multiply plain numbers by 100"
+            fix = "Write the unit of the parts."
+            self.refuse(UNIT, written, written.data.values_at["unit"], message, fix)
+
+    def size(self, identity: str, level: int = 0) -> int:
+        """How many operations a metric has, with those of the metrics that it is derived from; at most too many."""
+        metric = self.metrics.get(identity)
+        if metric is None or not isinstance(metric.measure, Derived):
+            return 1
+        if level > MAX_LEVELS:
+            return MAX_OPERATIONS + 1
+        if identity not in self.sizes:
+            parts = [self.size(part, level + 1) for part in _uses(metric.measure.of)]
+            self.sizes[identity] = min(sum(parts) + len(parts), MAX_OPERATIONS + 1)
+        return self.sizes[identity]
 
     def cycle(self, start: str, goal: str) -> list[str]:
         """The way from one metric to another over what they are derived from, or nothing."""
@@ -419,3 +452,14 @@ def _is_whole(written: Written[Metric], measure: Share | NetShare) -> bool:
     body = data["measure"]["share" if isinstance(measure, Share) else "net_share"]
     predicates = (("where", data, metric.where), ("valid", data, metric.valid), ("among", body, measure.among))
     return all(tree is not None or key not in written_in for key, written_in, tree in predicates)
+
+
+def _divides(tree: Expr) -> bool:
+    return tree.op == "/" or any(map(_divides, tree.args))
+
+
+def _uses(tree: Expr) -> list[str]:
+    """The names of an expression, each as often as it stands there."""
+    if tree.op in {"name", "path"}:
+        return [str(tree.value)]
+    return [name for arg in tree.args for name in _uses(arg)]

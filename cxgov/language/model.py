@@ -123,12 +123,11 @@ class Source(Document):
 class Aggregate:
     """``count``, ``count_distinct``, ``sum``, ``mean``, ``min``, ``max`` or ``quantile`` of an expression.
 
-    ``of`` is None for ``count`` and where ``entity`` names what ``count_distinct`` counts.
+    ``of`` is None for ``count``; of ``count_distinct`` it is an expression or the name of an entity.
     """
 
     function: str
     of: Expr | None = None
-    entity: str | None = None
     q: Decimal | None = None
     quantile_type: int | None = None
     where: Expr | None = None

@@ -136,9 +136,9 @@ def not_null_if_true(tree: Expr) -> frozenset[str]:
     if op == "name":
         return frozenset({str(tree.value)})
     if op in _COMPARISONS or op in {"between", "like"}:
-        return frozenset().union(*(_strict(arg) for arg in args))
+        return frozenset().union(*(strict(arg) for arg in args))
     if op == "in":
-        return _strict(args[0])
+        return strict(args[0])
     if op == "and":
         return frozenset().union(*(not_null_if_true(arg) for arg in args))
     if op == "or":
@@ -146,23 +146,23 @@ def not_null_if_true(tree: Expr) -> frozenset[str]:
     if op == "not":
         inner = args[0]
         if inner.op == "is null":
-            return _strict(inner.args[0])
+            return strict(inner.args[0])
         if inner.op == "not":
             return not_null_if_true(inner.args[0])
         # A comparison that is false compared two values; a false `between` or `in` may hold a NULL beside its subject.
         if inner.op in _COMPARISONS or inner.op in {"name", "like"}:
             return not_null_if_true(inner)
         if inner.op in {"between", "in"}:
-            return _strict(inner.args[0])
+            return strict(inner.args[0])
     return _NOTHING
 
 
-def _strict(tree: Expr) -> frozenset[str]:
+def strict(tree: Expr) -> frozenset[str]:
     """Names whose NULL makes the expression NULL."""
     if tree.op == "name":
         return frozenset({str(tree.value)})
     if tree.op in _STRICT:
-        return frozenset().union(*(_strict(arg) for arg in tree.args))
+        return frozenset().union(*(strict(arg) for arg in tree.args))
     return _NOTHING
 
 
@@ -228,7 +228,7 @@ def _comparison_fix(pair: tuple[tuple[Expr, Type], ...]) -> str:
 
 
 def _declared_values(tree: Expr, scope: Mapping[str, Named]) -> None:
-    subject = next((arg for arg in tree.args if arg.op == "name"), None)
+    subject = next((arg for arg in tree.args if arg.op in {"name", "path"}), None)
     values = scope[str(subject.value)].values if subject is not None else ()
     if not values or subject is None:
         return
@@ -311,9 +311,9 @@ def _function(tree: Expr, args: list[Type], *, nullable: bool) -> Type:
     if op in {"abs", "ceil", "floor", "ln", "exp", "sqrt"}:
         if args[0].name not in NUMERIC:
             raise TypeMismatch(f"{op}() takes a number, found {args[0]}", tree.at)
-        if op in {"ln", "sqrt"}:
+        if op in {"ln", "exp", "sqrt"}:
             return Type("double", nullable=True)
-        return Type("double" if op == "exp" else args[0].name, nullable)
+        return Type(args[0].name, nullable)
     kind = common(args)
     if kind is None or kind.name == "null":
         raise TypeMismatch(f"{op}() takes values of one type, found {listed(dict.fromkeys(map(str, args)))}", tree.at)

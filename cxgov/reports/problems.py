@@ -10,7 +10,7 @@ def as_text(problems: Sequence[Diagnostic], documents: int) -> str:
     """A line and a fix for each problem, and how many there are."""
     errors = sum(problem.is_error for problem in problems)
     warnings = len(problems) - errors
-    lines = [visible(str(problem)) for problem in problems]
+    lines = [str(problem) for problem in problems]
     read = f"{documents} document{_s(documents)}"
     if not problems:
         lines.append(f"{read}: valid")
@@ -50,11 +50,6 @@ def as_github(problems: Sequence[Diagnostic], documents: int) -> str:
         fix = problem.fix or rule.fix
         lines.append(f"::{rule.severity} {properties},title={title}::{_data(f'{problem.message}. Fix: {fix}')}")
     return "".join(f"{line}\n" for line in lines) or f"::notice::{documents} documents are valid\n"
-
-
-def visible(text: str) -> str:
-    """Text with what a terminal would act on, or hide, written as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _data(text: str) -> str:

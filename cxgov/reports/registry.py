@@ -4,14 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cxgov.language.diagnostics import Rule
+from cxgov.language.diagnostics import Rule, visible
 from cxgov.language.model import Aggregate, Derived, Metric, NetShare, Ratio, Registry, Share, Source
-from cxgov.reports.problems import visible
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Rows in columns as wide as they need; the last one runs on."""
-    rows = [[visible(cell).replace("\n", " ") for cell in row] for row in rows]
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows

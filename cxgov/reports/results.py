@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cxgov.compiler.sql import ResultColumn, header
-from cxgov.reports.problems import visible
+from cxgov.language.diagnostics import visible
 
 if TYPE_CHECKING:
     from cxgov.engines.answering import Result
@@ -123,7 +123,7 @@ def _cell(
         marks.update({"partial"} if partial else ())
         return f"{value}{'*' if partial else ''}"
     if column.role == "dimension":
-        return _NO_GROUP if value is None else visible(_plain(value)).replace("\n", " ")
+        return _NO_GROUP if value is None else visible(_plain(value))
     status = row[index[f"{column.metric}_status"]] if f"{column.metric}_status" in index else None
     if value is None:
         if status == "suppressed":

@@ -2,7 +2,7 @@
 -- where ticket.channel = 'email' or ticket.priority in ('P1', 'P2')
 -- period 2026-Q3: 2026-07-01 to before 2026-10-01, days of Europe/Berlin
 -- as of 2026-10-10T22:00:00Z
--- as it is now, not as it was: ticket.customer.segment
+-- as it is now, not as it was: ticket.customer.segment, ticket.channel, ticket.priority
 WITH ticket_events_by_occurred_at AS (
   SELECT
     ticket_customer.segment AS ticket__customer__segment,
@@ -39,7 +39,7 @@ SELECT
   CASE
     WHEN replies_per_ticket_denominator_rows BETWEEN 1 AND 29
     THEN 'suppressed'
-    WHEN replies_per_ticket_denominator_rows = 0
+    WHEN CAST(replies_per_ticket_numerator_rows AS DOUBLE PRECISION) / NULLIF(replies_per_ticket_denominator_distinct, 0) IS NULL
     THEN 'no_data'
     ELSE 'ok'
   END AS replies_per_ticket_status

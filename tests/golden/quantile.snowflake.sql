@@ -20,7 +20,7 @@ SELECT
   queue,
   CASE
     WHEN NOT first_reply_median_hours_rows BETWEEN 1 AND 29
-    THEN first_reply_median_hours_quantile / 3600000000
+    THEN CAST(first_reply_median_hours_quantile AS DOUBLE) / 3600000000
   END AS first_reply_median_hours
 FROM tickets_by_opened_at
 ORDER BY
