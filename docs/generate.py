@@ -13,7 +13,7 @@ import click
 from cxgov.api import validate
 from cxgov.cli.main import COMMANDS, commands
 from cxgov.language import expressions
-from cxgov.language.diagnostics import Rule
+from cxgov.language.diagnostics import Rule, visible
 from cxgov.language.expressions import FUNCTIONS, ExpressionError, parse
 from cxgov.language.linking import DIMENSION_TYPES, KEY_TYPES
 from cxgov.language.loading import load
@@ -21,7 +21,6 @@ from cxgov.language.rules import RULES
 from cxgov.language.scopes import source_scope
 from cxgov.language.shapes import KINDS, schema
 from cxgov.language.typecheck import infer
-from cxgov.language.diagnostics import visible
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
@@ -83,7 +82,8 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def fenced(language: str, text: str) -> str:
     """A block of code."""
-    return f"```{language}\n{visible(text).rstrip()}\n```"
+    lines = "\n".join(visible(line) for line in text.split("\n"))
+    return f"```{language}\n{lines.rstrip()}\n```"
 
 
 def filled(part: str, values: dict[str, str]) -> str:

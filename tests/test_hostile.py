@@ -472,6 +472,15 @@ def test_a_source_that_calls_itself_a_metric_in_its_prose_is_a_source() -> None:
     assert with_text(flow, SOURCE) == ()
 
 
+def test_a_metric_is_checked_however_its_text_looks() -> None:
+    """A metric written as JSON, or with its kind in quotes, has the problems that it has in plain YAML."""
+    path = "metrics/nps.yaml"
+    plain = TREE[path].decode().replace("score >= 9", "scare >= 9")
+    document = json.dumps(yaml.safe_load(plain))
+    for text in (plain, plain.replace("kind: Metric", "'kind': \"Metric\""), document):
+        assert "CX016" in codes(load({**TREE, path: text.encode()})[1])
+
+
 # --- folders ---
 
 

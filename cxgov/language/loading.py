@@ -100,7 +100,7 @@ class _Loader:
         first = [written for path in paths if path not in early if (written := self.read(path)) is not None]
         for written in first:
             self.keep(written)
-        waiting = [written for written in first if self.waits(written)]
+        waiting = list(first)
         for path in metrics:
             late = self.read(path)
             if late is not None:
