@@ -226,7 +226,8 @@ class Maker:
     def __init__(self, folder: Path, dsn: str | None, *, quick: bool = False) -> None:
         """Without a connection string there is only DuckDB; ``quick`` keeps sessions open."""
         self.folder = folder
-        self.session = psycopg.connect(dsn) if dsn else None
+        # An open transaction would keep other sessions of the run from making the same tables anew.
+        self.session = psycopg.connect(dsn, autocommit=True, options="-c lock_timeout=20s") if dsn else None
         self.memory = duckdb.connect(config={"threads": 1}) if quick else None
         if self.memory:
             self.memory.execute("SET TimeZone = 'UTC'")

@@ -535,10 +535,12 @@ def test_a_wall_clock_means_what_its_column_says(quick: Maker, own: str, zone: s
         ("America/Sao_Paulo", date(2017, 10, 15)),
         ("Asia/Beirut", date(2022, 3, 27)),
         ("Pacific/Apia", date(2011, 12, 31)),
+        ("America/Sao_Paulo", date(2018, 2, 18)),
+        ("America/Havana", date(2025, 11, 2)),
     ],
 )
-def test_a_day_may_begin_after_midnight(make: Maker, zone: str, day: date) -> None:
-    """Where the clock leaves midnight out, or a whole day, buckets still cover the time without gap or overlap."""
+def test_a_day_is_what_its_zone_makes_of_it(make: Maker, zone: str, day: date) -> None:
+    """Where the clock leaves midnight out, shows it twice or skips a day, buckets have neither gap nor overlap."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=3)
     times = [start + timedelta(minutes=30) * i for i in range(6 * 48)]
     documents = [

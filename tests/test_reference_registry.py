@@ -20,7 +20,7 @@ class Engines:
     def __init__(self, loaded: Loaded, database: Path, dsn: str) -> None:
         self.loaded = loaded
         self.duckdb = duckdb.connect(database, read_only=True)
-        self.postgres = psycopg.connect(dsn)
+        self.postgres = psycopg.connect(dsn, autocommit=True)
         self.duckdb.execute("SET TimeZone = 'UTC'")
         data = {}
         for its in loaded.registry.sources.values():
