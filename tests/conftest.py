@@ -34,6 +34,9 @@ def postgres() -> Iterator[str]:
         # What a crash would lose is made again by the next run.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             session.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        # A test that waits for another's lock would wait for ever.
+        for setting in ("lock_timeout", "statement_timeout"):
+            session.execute(sql.SQL("ALTER SYSTEM SET {} = '60s'").format(sql.Identifier(setting)))
         session.execute("SELECT pg_reload_conf()")
     os.environ[DSN] = server.get_uri()
     yield server.get_uri()

@@ -351,8 +351,8 @@ class _Planner:
             n = substituted(found.n, columns)
             formula = substituted(found.formula, columns)
             empty = None if found.zero else Expr("=", (n, Expr("number", (), 0)))
-            if isinstance(metric.measure, Ratio) and metric.measure.denominator.function != "count":
-                # A sum of rows that are there can still be 0.
+            if isinstance(metric.measure, Ratio) and not _counted(metric.measure):
+                # A sum of rows that are there can still be 0, and a mean beside a count be of none.
                 empty = Expr("is null", (formula,))
             return Output(metric=metric, formula=formula, n=n, floors=_floors(n, metric), empty=empty, type=found.type)
         parts = {identity: self.value(self.registry.metrics[identity]) for identity in names(metric.measure.of)}
@@ -381,6 +381,11 @@ class _Planner:
             for name, part in components.items()
         }
         return infer(formula, scope).nullable
+
+
+def _counted(ratio: Ratio) -> bool:
+    """Whether a ratio has a value as soon as its denominator has rows."""
+    return ratio.denominator.function == "count" and ratio.numerator.function in {"count", "count_distinct", "sum"}
 
 
 def _floors(n: Expr, metric: Metric) -> tuple[tuple[Expr, int], ...]:
