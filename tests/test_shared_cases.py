@@ -1,13 +1,15 @@
 """Reference cases: our numbers beside those of R, scipy, published tables and derivations by hand."""
 
 import csv
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 
 from tests.support import Document, Maker, World, calendar, metric, source
@@ -243,34 +245,62 @@ def test_a_local_day_begins_and_ends_where_its_zone_says(
 
 # --- quantiles ---
 
+GROUPS = {"a": 1, "b": 2, "c": 10, "d": 11, "e": 20}
+QS = ("0", "0.05", "0.25", "0.5", "0.75", "0.9", "0.99", "1")
 
-@pytest.mark.parametrize(("kind", "method"), [(7, "linear"), (1, "inverted_cdf")])
-@pytest.mark.parametrize("q", [0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.99, 1])
-def test_a_quantile_is_the_one_that_is_declared(make: Maker, kind: int, method: str, q: float) -> None:
-    """Types 7 and 1 of Hyndman and Fan are numpy's `linear` and `inverted_cdf`, over the known values of each group."""
-    draw = np.random.default_rng(20260711)
-    groups = {"a": 1, "b": 2, "c": 10, "d": 11, "e": 20}
+
+def steps() -> list[dict[str, Any]]:
+    """Rows of groups of several sizes, each with one row whose value is not known."""
+    draw = Random(20260711)
     rows: list[dict[str, Any]] = []
-    for group, size in groups.items():
-        for value in [*draw.lognormal(1, 1, size).round(3).tolist(), None]:
-            rows.append(
-                {"id": str(len(rows)), "kind": group, "took": value, "whole": None if value is None else int(value)}
-            )
-    documents = [
-        source(
-            "steps", {"id": "text", "kind": "text", "took": "double?", "whole": "integer?"}, dimensions={"kind": "kind"}
-        ),
-        metric("of_double", {"quantile": {"of": "took", "q": q, "type": kind}}, source="steps", dimensions=["kind"]),
-        metric("of_integer", {"quantile": {"of": "whole", "q": q, "type": kind}}, source="steps", dimensions=["kind"]),
-    ]
+    for group, size in GROUPS.items():
+        for value in [*(round(draw.lognormvariate(1, 1), 3) for _ in range(size)), None]:
+            whole = None if value is None else int(value)
+            rows.append({"id": str(len(rows)), "kind": group, "took": value, "whole": whole})
+    return rows
+
+
+def hyndman_fan(values: Sequence[float], q: Fraction, kind: int) -> float:
+    """Quantile of type 1 (the lowest value at or below which q of all lie) or 7 (interpolated), with exact ranks."""
+    ordered = sorted(values)
+    if kind == 1:
+        return ordered[max(math.ceil(q * len(ordered)) - 1, 0)]
+    at = q * (len(ordered) - 1)
+    low, part = int(at), float(at - int(at))
+    return ordered[low] + part * (ordered[min(low + 1, len(ordered) - 1)] - ordered[low])
+
+
+@pytest.mark.parametrize("kind", [7, 1])
+@pytest.mark.parametrize("q", QS)
+def test_a_quantile_is_the_one_that_is_declared(make: Maker, kind: int, q: str) -> None:
+    """Types 7 and 1 of Hyndman and Fan, over the known values of each group, of doubles and of integers."""
+    rows = steps()
+    columns = {"id": "text", "kind": "text", "took": "double?", "whole": "integer?"}
+    documents = [source("steps", columns, dimensions={"kind": "kind"})]
+    for identity, of in (("of_double", "took"), ("of_integer", "whole")):
+        measure = {"quantile": {"of": of, "q": float(q), "type": kind}}
+        documents.append(metric(identity, measure, source="steps", dimensions=["kind"]))
     world = make(documents, {"steps": rows})
     found = world.rows("of_double", "of_integer", by=("kind",))
-    assert [row[0] for row in found] == list(groups)
+    assert [row[0] for row in found] == list(GROUPS)
     for group, of_double, n, _, of_integer, _, _ in found:
         known = [row for row in rows if row["kind"] == group and row["took"] is not None]
         assert n == len(known)
         for value, column in ((of_double, "took"), (of_integer, "whole")):
-            assert value == pytest.approx(np.quantile([row[column] for row in known], q, method=method), rel=1e-12)  # type: ignore[call-overload]
+            expected = hyndman_fan([row[column] for row in known], Fraction(q), kind)
+            assert value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "method"), [(7, "linear"), (1, "inverted_cdf")])
+def test_the_declared_quantiles_are_those_of_numpy(kind: int, method: str) -> None:
+    """What this file takes for types 7 and 1 is what numpy calls `linear` and `inverted_cdf`."""
+    numpy = pytest.importorskip("numpy")
+    rows = steps()
+    for group in GROUPS:
+        values = [row["took"] for row in rows if row["kind"] == group and row["took"] is not None]
+        for q in QS:
+            theirs = numpy.quantile(values, float(q), method=method)
+            assert hyndman_fan(values, Fraction(q), kind) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_a_quantile_of_nothing_is_null(make: Maker) -> None:
