@@ -173,7 +173,9 @@ class _Planner:
         near = f"; did you mean {same[0]!r}?" if same else nearest(path, metric.dimensions)
         reason = f": {why}" if why is not None and not near and "." in path else ""
         message = f"{metric.id} cannot be split or filtered by {path!r}{near}{reason}"
-        return Refused(message, f"Its dimensions: {listed(metric.dimensions)}.")
+        return Refused(
+            message, why.fix if why is not None and reason else f"Its dimensions: {listed(metric.dimensions)}."
+        )
 
     def source(self, metric: Metric) -> Source:
         assert metric.source is not None
