@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Query, Refused
-from cxgov.compiler.sql import Compiled, to_sql
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
@@ -17,6 +15,7 @@ from cxgov.language.reader import MAX_BYTES
 from cxgov.language.rules import FILE
 
 if TYPE_CHECKING:
+    from cxgov.compiler.sql import Compiled
     from cxgov.engines.answering import Result
     from cxgov.engines.checking import Finding
 
@@ -27,6 +26,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "Compiled":
+        from cxgov.compiler.sql import Compiled  # noqa: PLC0415
+
+        return Compiled
     if name == "Result":
         from cxgov.engines.answering import Result  # noqa: PLC0415
 
@@ -108,7 +111,7 @@ def load(folder: str | Path = "metrics") -> Loaded:
     return Loaded(registry, Path(folder), found)
 
 
-def compile(loaded: Loaded, query: Query, *, dialect: str) -> Compiled:  # noqa: A001  # the field's word for it
+def compile(loaded: Loaded, query: Query, *, dialect: str) -> "Compiled":  # noqa: A001  # the field's word for it
     """One SQL statement for a question, in ``bigquery``, ``duckdb``, ``postgres`` or ``snowflake``.
 
     The same registry, question and dialect give the same bytes.
@@ -116,6 +119,9 @@ def compile(loaded: Loaded, query: Query, *, dialect: str) -> Compiled:  # noqa:
     Raises:
         Refused: the question has no exact answer, or the dialect lacks what it needs.
     """
+    from cxgov.compiler.planning import plan  # noqa: PLC0415  # sqlglot takes a tenth of a second
+    from cxgov.compiler.sql import to_sql  # noqa: PLC0415
+
     return to_sql(plan(loaded.registry, query), dialect)
 
 
