@@ -13,7 +13,7 @@ import duckdb
 import psycopg
 
 from cxgov.api import Compiled, Loaded, Query, Result, compile, run  # noqa: A004  # the field's word for it
-from cxgov.compiler.sql import ResultColumn
+from cxgov.compiler.sql import ResultColumn, data_checks
 from cxgov.language.loading import load
 from cxgov.language.model import Registry, Source
 
@@ -188,7 +188,7 @@ class World:
         if engine not in self.sessions:
             return run(self.loaded, query, connection=engine, now=LATER)
         compiled = compile(self.loaded, query, dialect=engine)
-        for check in compiled.checks:
+        for check in data_checks(compiled):
             [(count,)] = self.sessions[engine](check.sql)
             assert count == 0, check.message
         rows = tuple(plain(row, compiled.columns) for row in self.sessions[engine](compiled.sql))

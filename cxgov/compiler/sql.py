@@ -43,12 +43,11 @@ class DataCheck:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One statement with its result's columns and the checks that `run` makes before it."""
+    """One statement with its result's columns and the plan that it was made from."""
 
     sql: str
     dialect: str
     columns: tuple[ResultColumn, ...]
-    checks: tuple[DataCheck, ...]
     plan: Plan
 
 
@@ -61,8 +60,12 @@ def to_sql(plan: Plan, dialect_name: str) -> Compiled:
     dialect = dialect_named(dialect_name)
     statement = _Statement(plan, dialect)
     text = dialect_text(dialect, statement.tree())
-    checks = tuple(statement.checks())
-    return Compiled(f"{header(plan)}\n{text}\n", dialect.name, tuple(statement.columns()), checks, plan)
+    return Compiled(f"{header(plan)}\n{text}\n", dialect.name, tuple(statement.columns()), plan)
+
+
+def data_checks(compiled: Compiled) -> tuple[DataCheck, ...]:
+    """The checks that the rows of a question are held to before it is answered."""
+    return tuple(_Statement(compiled.plan, dialect_named(compiled.dialect)).checks())
 
 
 def dialect_text(dialect: Dialect, tree: exp.Expr) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cxgov.compiler.sql import Compiled, ResultColumn
+from cxgov.compiler.sql import Compiled, ResultColumn, data_checks
 from cxgov.engines.protocol import DataBroken, Engine, check_columns
 from cxgov.language.model import Source
 
@@ -70,7 +70,7 @@ def answer(engine: Engine, compiled: Compiled, now: datetime) -> Result:
         EngineError: the engine refuses.
     """
     check_columns(engine, sources_of(compiled))
-    for data_check in compiled.checks:
+    for data_check in data_checks(compiled):
         count = engine.rows(data_check.sql)[0][0]
         if count:
             raise DataBroken(f"{count:,} {data_check.message}.")
