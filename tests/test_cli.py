@@ -262,6 +262,50 @@ EDITS: list[tuple[str, Callable[[Path], object]]] = [
 ]
 
 
+def test_memory_notices_what_no_metric_uses(registry: Path) -> None:
+    """A source that only another source refers to is missed when it goes, and so is the calendar."""
+    memory = registry.parent / "memory.json"
+    for metric in (registry / "definitions").iterdir():
+        metric.unlink()
+    plain = (registry / "sources/survey_responses.yaml").read_text(encoding="utf-8")
+    other = registry / "sources/surveys.yaml"
+    other.write_text(plain.replace("id: survey_responses", "id: surveys"), encoding="utf-8")
+    role = "  survey: {key: [response_id], source: surveys}\ndimensions:"
+    edit(registry, "sources/survey_responses.yaml", "dimensions:", role)
+    assert validate_with_memory(registry, memory) == (4, ())
+    for gone in (other, registry / "calendars/reporting.yaml"):
+        kept = gone.read_bytes()
+        gone.unlink()
+        assert [problem.rule.code for problem in validate_with_memory(registry, memory)[1]] == ["CX011"]
+        gone.write_bytes(kept)
+        assert validate_with_memory(registry, memory) == (4, ())
+
+
+def test_memory_is_used(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was valid and has not changed is not read again; of a change only what it can reach is."""
+    memory = registry.parent / "memory.json"
+    assert validate_with_memory(registry, memory) == (5, ())
+    read: list[str] = []
+    loading = sys.modules["cxgov.language.loading"]
+    plain = loading.read
+
+    def watched(path: str, data: bytes) -> object:
+        read.append(Path(path).name)
+        return plain(path, data)
+
+    monkeypatch.setattr(loading, "read", watched)
+    assert validate_with_memory(registry, memory) == (5, ())
+    assert read == []
+    edit(registry, CSAT, "rating >= 4", "rating >= 3")
+    assert validate_with_memory(registry, memory) == (5, ())
+    assert "csat.yaml" in read
+    assert "nps.yaml" not in read
+    read.clear()
+    edit(registry, "sources/survey_responses.yaml", "[0, 10]", "[0, 11]")
+    assert validate_with_memory(registry, memory) == (5, ())
+    assert {"csat.yaml", "nps.yaml"} <= set(read)
+
+
 def test_memory_never_changes_the_answer(registry: Path) -> None:
     """With a memory of what was valid, `validate` finds what it finds without one, after every edit."""
     memory = registry.parent / "memory.json"

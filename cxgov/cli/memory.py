@@ -58,7 +58,8 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
         if digest in paths
     }
     base = [path for path in digests if LOOKS_LIKE_METRIC.search(tree[path]) is None]
-    if any(digests[path] not in known for path in base):
+    fresh = any(digests[path] not in known for path in base)
+    if fresh:
         summaries = _check(tree, base)
         if summaries is None:
             return False
@@ -70,6 +71,9 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
         for path, digest in digests.items()
         if digest not in closures or digest not in old or old[digest][-1] != closures[digest]
     ]
+    # What a source or the registry refers to may have gone, with no metric to notice.
+    if not fresh and not set(base).isdisjoint(unclear) and _check(tree, base) is None:
+        return False
     metrics = [path for path in unclear if LOOKS_LIKE_METRIC.search(tree[path]) is not None]
     derived = [path for path in metrics if _DERIVED.search(tree[path]) is not None]
     summaries = _check_in_parts(tree, base, sorted(set(metrics) - set(derived)))

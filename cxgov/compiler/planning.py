@@ -417,13 +417,8 @@ def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], di
     shared = set.intersection(*(set(parts) for parts in keyed.values()))
     filters = {text: part for parts in keyed.values() for text, part in parts.items() if text in shared}
     rest = {
-        key: Component(
-            function=component.function,
-            conditions=tuple(part for text, part in sorted(keyed[key].items()) if text not in shared),
-            of=component.of,
-            q=component.q,
-            quantile_type=component.quantile_type,
-            type=component.type,
+        key: replace(
+            component, conditions=tuple(part for text, part in sorted(keyed[key].items()) if text not in shared)
         )
         for key, component in components.items()
     }
