@@ -1,7 +1,7 @@
 """The typed model of a registry: frozen nouns, each with the place where it is written."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -35,10 +35,12 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Document):
-    """The document of kind Registry."""
+    """The document of kind Registry. ``confidence`` is that of intervals; ``longest_exclusion`` bounds exclusions."""
 
     calendar: str
     dialects: tuple[str, ...]
+    confidence: Decimal = Decimal("0.95")
+    longest_exclusion: timedelta | None = None
     connections: tuple[Connection, ...] = ()
 
 
@@ -195,6 +197,139 @@ class Metric(Document):
     direction: Literal["higher_is_better", "lower_is_better", "neither"]
     dimensions: tuple[str, ...] = ()
     min_sample: int | None = None
+    sampling: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Who may be asked: the rows of a source, one a unit, for which ``where`` is true."""
+
+    source: str
+    where: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactCap:
+    """An invitation counts where fewer than ``at_most`` others went to the unit in the time ``per`` before it."""
+
+    at_most: int
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """How units are drawn from the frame: all of them, or those whose salted key hashes below ``fraction``."""
+
+    method: Literal["census", "hash"]
+    fraction: Decimal | int = 1
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invited:
+    """Who was asked: the rows of a source; ``by`` is the unit's role there, ``time`` a column."""
+
+    source: str
+    by: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responded:
+    """Which answers count: ``by`` is the invitation's role, ``time`` a column; half-open from the invitation."""
+
+    by: str
+    time: str
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduplicate:
+    """One row a unit and bucket: the first or the latest by columns that order all rows."""
+
+    keep: Literal["latest", "first"]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much a row counts.
+
+    ``inclusion``: one over the probability of being drawn. ``column``: delivered in a column of the source.
+    ``value``: a column of the frame's source, or of the source where there is no frame. ``poststratify``: units of
+    the frame over rows, by cells of dimensions of the frame's source; ``collapse`` names the one over which cells
+    are joined where one of them is empty.
+    """
+
+    method: Literal["inclusion", "column", "value", "poststratify"]
+    column: str | None = None
+    by: tuple[str, ...] = ()
+    collapse: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimum:
+    """Fewest rows with which a value is shown: to be sure enough, and to keep what single people said private."""
+
+    show: int = 1
+    privacy: int = 1
+    complementary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling(Document):
+    """Who counts: the steps from a source's rows to those that are measured."""
+
+    source: str
+    unit: str
+    frame: Frame | None = None
+    contact_cap: ContactCap | None = None
+    select: Selection | None = None
+    invited: Invited | None = None
+    responded: Responded | None = None
+    deduplicate: Deduplicate | None = None
+    weights: Weights | None = None
+    minimum: Minimum = Minimum()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """A range of values: those under ``below`` that no band before it has; without it all the rest."""
+
+    name: str
+    below: Decimal | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold(Document):
+    """Where a metric stands at a grain and scope, and which change of it matters.
+
+    ``scope`` are pairs of a dimension's path and its value. ``meaningful_change`` is in the metric's unit.
+    """
+
+    metric: str
+    grain: Literal["day", "week", "month", "quarter", "year"]
+    scope: tuple[tuple[str, str | int | bool], ...] = ()
+    target: Decimal | int | None = None
+    bands: tuple[Band, ...]
+    meaningful_change: Decimal | int
+    against: Literal["previous", "1 year"] = "previous"
+    family: str | None = None
+    playbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion(Document):
+    """A documented exception: rows that do not count for some metrics from a day to before another."""
+
+    source: str
+    where: Expr
+    metrics: tuple[str, ...]
+    reason: str
+    evidence: str
+    requester: str
+    start: date
+    end: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +340,9 @@ class Registry:
     calendars: dict[str, Calendar]
     sources: dict[str, Source]
     metrics: dict[str, Metric]
+    samplings: dict[str, Sampling] = field(default_factory=dict)
+    thresholds: dict[str, Threshold] = field(default_factory=dict)
+    exclusions: dict[str, Exclusion] = field(default_factory=dict)
 
     @property
     def calendar(self) -> Calendar:
