@@ -1,4 +1,4 @@
-"""``python -m bench [start|reading|compiling|running]``: each prints its rows; without a name, all of them."""
+"""``python -m bench [start|reading|compiling|running|coverage]``: each prints its rows; without a name, all of them."""
 
 import shutil
 import sys
@@ -120,6 +120,14 @@ def running() -> None:
             print(compared.line(f"{len(metrics)} metrics by region and month, 10 million rows / by hand", bound))
 
 
+def coverage() -> None:
+    """What intervals cover; exit 1 where it is not what they claim."""
+    from bench.coverage import table  # noqa: PLC0415  # scipy is slow to load
+
+    if not table():
+        sys.exit("some claims did not hold")
+
+
 _RELATIONSHIP = "survey = 'relationship' AND channel <> 'internal' AND score BETWEEN 0 AND 10"
 _CONTACT = "survey = 'contact' AND channel <> 'internal'"
 
@@ -157,7 +165,7 @@ SELECT
 FROM range(10000000) AS rows(i)
 """
 
-_ALL = {"start": start, "reading": reading, "compiling": compiling, "running": running}
+_ALL = {"start": start, "reading": reading, "compiling": compiling, "running": running, "coverage": coverage}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or _ALL:

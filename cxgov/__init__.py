@@ -33,15 +33,19 @@ __version__ = "0.1.0"
 __all__ = [
     "Compiled",
     "Diagnostic",
+    "Drawn",
     "InvalidRegistry",
     "Loaded",
     "Query",
     "Refused",
     "Result",
+    "Steps",
+    "attrition",
     "check",
     "compile",
     "load",
     "run",
+    "sample",
     "validate",
 ]
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,12 @@ from cxgov.language.rules import FILE
 
 if TYPE_CHECKING:
     from cxgov.compiler.sql import Compiled
-    from cxgov.engines.answering import Result
+    from cxgov.engines.answering import Drawn, Result, Steps
     from cxgov.engines.checking import Finding
 
 __all__ = [
-    "Compiled", "Diagnostic", "InvalidRegistry", "Loaded", "Query", "Refused", "Result",
-    "check", "compile", "load", "run", "validate",
+    "Compiled", "Diagnostic", "Drawn", "InvalidRegistry", "Loaded", "Query", "Refused", "Result", "Steps",
+    "attrition", "check", "compile", "load", "run", "sample", "validate",
 ]  # fmt: skip
 
 
@@ -30,10 +30,10 @@ def __getattr__(name: str) -> object:
         from cxgov.compiler.sql import Compiled  # noqa: PLC0415
 
         return Compiled
-    if name == "Result":
-        from cxgov.engines.answering import Result  # noqa: PLC0415
+    if name in {"Drawn", "Result", "Steps"}:
+        from cxgov.engines import answering  # noqa: PLC0415
 
-        return Result
+        return getattr(answering, name)
     raise AttributeError(name)
 
 
@@ -134,14 +134,79 @@ def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: dat
         DataBroken: the data breaks what its source declares.
         EngineError: the engine refuses.
     """
+    from cxgov.compiler.attrition import excepted, parts, steps_of  # noqa: PLC0415  # as in compile
     from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415  # compiling needs no engine
+    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
+    from cxgov.evaluation.completing import (  # noqa: PLC0415
+        complete,
+        lines_of_several_directions,
+        without_statistics,
+    )
+
+    registry = loaded.registry
+    chosen = choose(registry, connection)
+    compiled = compile(loaded, query, dialect=chosen.engine)
+    bare = query.stats == "none" and lines_of_several_directions(compiled.plan)
+    if bare:
+        compiled = compile(loaded, replace(query, stats="n"), dialect=chosen.engine)
+    statements = [
+        (metric.id, found)
+        for metric in parts(registry, dict.fromkeys(query.metrics))
+        if any(metric.id in exclusion.metrics for exclusion in registry.exclusions.values())
+        and (found := excepted(steps_of(registry, query, metric), chosen.engine)) is not None
+    ]
+    engine = connect(chosen, loaded.folder, sources_of(compiled))
+    try:
+        result = complete(answer(engine, compiled, now or datetime.now(UTC), statements))
+        return without_statistics(result) if bare else result
+    finally:
+        engine.close()
+
+
+def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) -> "tuple[Steps, ...]":
+    """What each step from a source's rows to those that are measured leaves, for each metric asked and its parts.
+
+    Raises:
+        Refused: the question has no exact answer.
+        EngineError: the engine does not answer.
+    """
+    from cxgov.compiler.attrition import attrition as counted  # noqa: PLC0415  # as in compile
+    from cxgov.compiler.attrition import parts, steps_of  # noqa: PLC0415
+    from cxgov.engines.answering import Steps, sources_of  # noqa: PLC0415
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
 
     chosen = choose(loaded.registry, connection)
     compiled = compile(loaded, query, dialect=chosen.engine)
+    statements = [
+        (metric, counted(steps_of(loaded.registry, query, metric), chosen.engine))
+        for metric in parts(loaded.registry, dict.fromkeys(query.metrics))
+    ]
     engine = connect(chosen, loaded.folder, sources_of(compiled))
     try:
-        return answer(engine, compiled, now or datetime.now(UTC))
+        return tuple(
+            Steps(metric.id, statement.steps, tuple(int(row[1]) for row in engine.rows(statement.sql)))
+            for metric, statement in statements
+        )
+    finally:
+        engine.close()
+
+
+def sample(loaded: Loaded, rule: str, *, period: str, connection: str | None = None) -> "Drawn":
+    """Whom a sampling rule invites for a period: units of the frame that are selected and not asked too often before.
+
+    Raises:
+        Refused: there is no such rule or period, or the rule has no frame.
+        EngineError: the engine does not answer.
+    """
+    from cxgov.compiler.drawing import compile_draw  # noqa: PLC0415  # as in compile
+    from cxgov.engines.answering import draw  # noqa: PLC0415
+    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
+
+    chosen = choose(loaded.registry, connection)
+    statement = compile_draw(loaded.registry, rule, period, chosen.engine)
+    engine = connect(chosen, loaded.folder, statement.sources)
+    try:
+        return draw(engine, statement)
     finally:
         engine.close()
 

@@ -68,7 +68,13 @@ _SHAPES: Final = {
     "^(0|[1-9][0-9]{0,5})\\.(0|[1-9][0-9]{0,5})\\.(0|[1-9][0-9]{0,5})$": "`MAJOR.MINOR.PATCH`",
     "^[A-Za-z_][A-Za-z0-9_]{0,62}(\\.[A-Za-z_][A-Za-z0-9_]{0,62}){0,2}$": "one to three names, dotted",
     "^[a-z][a-z0-9_]{0,62}(\\.[a-z][a-z0-9_]{0,62}){0,5}$": "path",
+    "^[1-9][0-9]{0,4} (day|week)s?$": "number and unit, e.g. `184 days`",
+    "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$": "day, e.g. `2026-05-01`",
+    "^[A-Za-z0-9_.:-]{1,100}$": "letters, digits and `_.:-`",
+    "^error$": "`error`",
 }
+_LOWER: Final = {"minimum": "from", "exclusiveMinimum": "above"}
+_UPPER: Final = {"maximum": "to", "exclusiveMaximum": "below"}
 _WORDS: Final = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 
 
@@ -174,6 +180,9 @@ def _inner(data: dict[str, Any], whole: dict[str, Any]) -> tuple[dict[str, Any] 
         return None, ""
     if "properties" in data:
         return data, ""
+    items = data.get("items")
+    if isinstance(items, dict) and "properties" in items:
+        return items, "[]"
     more = data.get("additionalProperties")
     return (more, ".<name>") if isinstance(more, dict) and "properties" in more else (None, "")
 
@@ -190,19 +199,28 @@ def _type(data: dict[str, Any]) -> str:  # each shape of our schemas, once
     match data["type"]:
         case "array" if "prefixItems" in data:
             return "two numbers"
+        case "array" if "properties" in data["items"]:
+            return "list of mappings"
         case "array":
             return f"list of: {_type(data['items'])}"
         case "object":
             more = data["additionalProperties"]
             return f"name to {_type(more)}" if isinstance(more, dict) else "mapping"
+        case ["string", "object"]:
+            return f"{_SHAPES[data['pattern']]} or mapping"
         case [*several]:
             return " or ".join(_WORDS[name] for name in several)
         case "string" if "pattern" in data:
             return _SHAPES[data["pattern"]]
-        case "integer" | "number" if "minimum" in data:
-            return f"{_WORDS[data['type']]} from {data['minimum']:,} to {data['maximum']:,}"
+        case "integer" | "number" if any(limit in data for limit in _LOWER):
+            return f"{_WORDS[data['type']]} {_limit(data, _LOWER)} {_limit(data, _UPPER)}"
         case plain:
             return _WORDS[plain]
+
+
+def _limit(data: dict[str, Any], words: dict[str, str]) -> str:
+    [(word, limit)] = [(word, data[key]) for key, word in words.items() if key in data]
+    return f"{word} {limit:,}"
 
 
 def _change_class(data: dict[str, Any]) -> str:

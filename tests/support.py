@@ -99,18 +99,44 @@ def metric(identity: str, measure: Document, **fields: Any) -> Document:
     return document("Metric", identity, **{**common, **fields})
 
 
-def tree(documents: Iterable[Document], **calendar_fields: Any) -> dict[str, bytes]:
-    """The files of a registry: JSON, which is YAML too. A calendar is added where there is none."""
-    documents = list(documents)
-    if not any(found["kind"] == "Calendar" for found in documents):
-        documents.append(calendar(**calendar_fields))
+def sampling(identity: str, source: str, unit: str, **fields: Any) -> Document:
+    """A sampling rule."""
+    return document("Sampling", identity, source=source, unit=unit, **fields)
+
+
+def threshold(identity: str, metric: str, **fields: Any) -> Document:
+    """A threshold of months with two bands."""
+    bands = [{"name": "breach", "below": 0}, {"name": "good"}]
+    common = {"metric": metric, "grain": "month", "bands": bands, "meaningful_change": 1}
+    return document("Threshold", identity, **{**common, **fields})
+
+
+def exclusion(  # noqa: PLR0917  # a row: what, of which source, where, for whom, from, until
+    identity: str, source: str, where: str, metrics: Sequence[str], start: str, until: str, **fields: Any
+) -> Document:
+    """An exclusion from a day to before another."""
+    told = {"reason": "Broken export", "evidence": "CX-1", "requester": "us"}
+    taken = {"source": source, "where": where, "metrics": list(metrics), "from": start, "until": until}
+    return document("Exclusion", identity, **{**told, **taken, **fields})
+
+
+def registry(**fields: Any) -> Document:
+    """The document of kind Registry with both connections."""
     connections = {
         "duckdb": {"engine": "duckdb", "database": "data.duckdb"},
         "postgres": {"engine": "postgres", "dsn_env": DSN},
     }
-    documents.append(
-        document("Registry", "registry", calendar="days", dialects=list(DIALECTS), connections=connections)
-    )
+    common = {"calendar": "days", "dialects": list(DIALECTS), "connections": connections}
+    return document("Registry", "registry", **{**common, **fields})
+
+
+def tree(documents: Iterable[Document], **calendar_fields: Any) -> dict[str, bytes]:
+    """The files of a registry: JSON, which is YAML too. A calendar and a Registry are added where there is none."""
+    documents = list(documents)
+    if not any(found["kind"] == "Calendar" for found in documents):
+        documents.append(calendar(**calendar_fields))
+    if not any(found["kind"] == "Registry" for found in documents):
+        documents.append(registry())
     return {
         f"{found['kind'].lower()}_{found['id']}.yaml": json.dumps(found, ensure_ascii=False).encode()
         for found in documents

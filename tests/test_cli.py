@@ -230,6 +230,55 @@ measure:
 unit: points
 direction: higher_is_better
 """
+RULE = """\
+apiVersion: cxgov/v1
+kind: Sampling
+id: everyone
+version: 1.0.0
+title: Everyone
+owner: cx
+source: survey_responses
+unit: response
+minimum: {show: 10}
+"""
+THRESHOLD = """\
+apiVersion: cxgov/v1
+kind: Threshold
+id: csat_month
+version: 1.0.0
+title: Monthly CSAT
+owner: cx
+metric: csat
+grain: month
+scope: {channel: email}
+bands: [{name: breach, below: 50}, {name: good}]
+meaningful_change: 2
+"""
+EXCLUSION = """\
+apiVersion: cxgov/v1
+kind: Exclusion
+id: outage
+version: 1.0.0
+title: Outage
+owner: cx
+source: survey_responses
+where: channel = 'chat'
+metrics: [csat]
+reason: No line
+evidence: CX-1
+requester: dee
+from: 2026-01-05
+until: 2026-01-06
+"""
+
+
+def with_rules(registry: Path) -> None:
+    """A sampling rule that one metric follows, with a threshold and an exclusion of that metric."""
+    for name, text in (("sampling", RULE), ("threshold", THRESHOLD), ("exclusion", EXCLUSION)):
+        (registry / f"{name}.yaml").write_text(text, encoding="utf-8")
+    edit(registry, CSAT, "min_sample: 10", "sampling: everyone")
+
+
 EDITS: list[tuple[str, Callable[[Path], object]]] = [
     ("nothing", lambda _: None),
     ("a title", lambda r: edit(r, CSAT, "top two boxes", "two top boxes")),
@@ -256,6 +305,24 @@ EDITS: list[tuple[str, Callable[[Path], object]]] = [
     ("its part named so", lambda r: edit(r, "definitions/index.yaml", "nps", "nps_all")),
     ("its part a draft", lambda r: edit(r, "definitions/nps.yaml", "status: certified", "status: draft")),
     ("its part certified", lambda r: edit(r, "definitions/nps.yaml", "status: draft", "status: certified")),
+    ("no warning", lambda r: edit(r, CSAT, "status:", "description: Ratings of 3 to 5.\nstatus:")),
+    ("a sampling rule, a threshold and an exclusion", with_rules),
+    ("a rule with weights", lambda r: edit(r, "sampling.yaml", "minimum:", "weights: {method: inclusion}\nminimum:")),
+    ("a rule without", lambda r: edit(r, "sampling.yaml", "weights: {method: inclusion}\n", "")),
+    ("a rule by another name", lambda r: edit(r, "sampling.yaml", "id: everyone", "id: all")),
+    ("its own name", lambda r: edit(r, "sampling.yaml", "id: all", "id: everyone")),
+    ("a metric without its time", lambda r: edit(r, CSAT, "time: responded_at\n", "")),
+    ("its time again", lambda r: edit(r, CSAT, "sampling:", "time: responded_at\nsampling:")),
+    ("a threshold of a derived metric", lambda r: edit(r, "threshold.yaml", "metric: csat", "metric: index")),
+    (
+        "which is split by it",
+        lambda r: edit(r, "definitions/index.yaml", "direction", "dimensions: [channel]\ndirection"),
+    ),
+    ("a value of the scope", lambda r: edit(r, "sources/survey_responses.yaml", "[chat, email, fax]", "[chat, fax]")),
+    ("the value again", lambda r: edit(r, "sources/survey_responses.yaml", "[chat, fax]", "[chat, email, phone]")),
+    ("short exclusions", lambda r: edit(r, "registry.yaml", "calendar:", "exclusions: {longest: 1 day}\ncalendar:")),
+    ("a long exclusion", lambda r: edit(r, "exclusion.yaml", "2026-01-06", "2026-01-08")),
+    ("longer exclusions", lambda r: edit(r, "registry.yaml", "longest: 1 day", "longest: 1 week")),
     ("a second registry", lambda r: (r / "copy.yaml").write_bytes((r / "registry.yaml").read_bytes())),
     ("one registry", lambda r: (r / "copy.yaml").unlink()),
     ("another calendar", lambda r: edit(r, "registry.yaml", "calendar: reporting", "calendar: other")),
@@ -304,6 +371,35 @@ def test_memory_is_used(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None
     edit(registry, "sources/survey_responses.yaml", "[0, 10]", "[0, 11]")
     assert validate_with_memory(registry, memory) == (5, ())
     assert {"csat.yaml", "nps.yaml"} <= set(read)
+
+
+def test_a_changed_sampling_rule_is_held_against_what_stands_on_it(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the rule's metrics, their thresholds and exclusions nothing is remembered; of the others all is."""
+    with_rules(registry)
+    memory = registry.parent / "memory.json"
+    assert validate_with_memory(registry, memory) == (8, ())
+    read: set[str] = set()
+    loading = sys.modules["cxgov.language.loading"]
+    plain = loading.read
+
+    def watched(path: str, data: bytes) -> object:
+        read.add(Path(path).name)
+        return plain(path, data)
+
+    monkeypatch.setattr(loading, "read", watched)
+    edit(registry, "sampling.yaml", "show: 10", "show: 20")
+    assert validate_with_memory(registry, memory) == (8, ())
+    assert {"csat.yaml", "threshold.yaml", "exclusion.yaml"} <= read
+    assert "nps.yaml" not in read
+    read.clear()
+    edit(registry, "threshold.yaml", "below: 50", "below: 60")
+    assert validate_with_memory(registry, memory) == (8, ())
+    assert "threshold.yaml" in read
+    assert not {"exclusion.yaml", "nps.yaml"} & read
+    (registry / "sampling.yaml").unlink()
+    assert [problem.rule.code for problem in validate_with_memory(registry, memory)[1]] == ["CX011"]
 
 
 def test_memory_never_changes_the_answer(registry: Path) -> None:

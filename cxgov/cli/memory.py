@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 # Kinds that every metric depends on, said or not.
 _EVERYWHERE: Final = ("Registry", "Calendar")
+# What refers to metrics is checked after them.
 _DERIVED: Final = re.compile(rb"^\s+derived:", re.MULTILINE)
+_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion)\b", re.MULTILINE)
 # Fewer are read sooner than another process starts.
 _WORTH_A_PROCESS: Final = 1_000
 _shared: dict[str, bytes] = {}
@@ -57,35 +59,36 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
         for digest, (kind, name, refs, title, _) in old.items()
         if digest in paths
     }
-    base = [path for path in digests if LOOKS_LIKE_METRIC.search(tree[path]) is None]
+    metrics = {path for path in digests if LOOKS_LIKE_METRIC.search(tree[path])}
+    over = {path for path in digests if path not in metrics and _OVER_METRICS.search(tree[path])}
+    base = [path for path in digests if path not in metrics and path not in over]
     fresh = any(digests[path] not in known for path in base)
     if fresh:
         summaries = _check(tree, base)
         if summaries is None:
             return False
         known |= {digests[path]: summary for path, summary in summaries.items()}
-    # A metric over a source is checked beside the base; a derived one needs its parts, and comes after them.
+    # A metric over a source is checked beside the base; what refers to metrics needs those, and comes after them.
     closures = _closures(known)
     unclear = [
         path
         for path, digest in digests.items()
         if digest not in closures or digest not in old or old[digest][-1] != closures[digest]
     ]
-    # What a source or the registry refers to may have gone, with no metric to notice.
+    # What a source, a sampling rule or the registry refers to may have gone, with no metric to notice.
     if not fresh and not set(base).isdisjoint(unclear) and _check(tree, base) is None:
         return False
-    metrics = [path for path in unclear if LOOKS_LIKE_METRIC.search(tree[path]) is not None]
-    derived = [path for path in metrics if _DERIVED.search(tree[path]) is not None]
-    summaries = _check_in_parts(tree, base, sorted(set(metrics) - set(derived)))
+    later = [path for path in unclear if path in over or (path in metrics and _DERIVED.search(tree[path]))]
+    summaries = _check_in_parts(tree, base, sorted(metrics.intersection(unclear).difference(later)))
     if summaries is None:
         return False
     known |= {digests[path]: summary for path, summary in summaries.items()}
-    if derived:
-        # To say what they are derived from, they are read once alone.
-        known |= {digests[path]: summary for path, summary in _summaries(tree, derived).items()}
-        if any(digests[path] not in known for path in derived):
+    if later:
+        # To say what they refer to, they are read once alone.
+        known |= {digests[path]: summary for path, summary in _summaries(tree, later).items()}
+        if any(digests[path] not in known for path in later):
             return False
-        needed = set().union(*(_reach(digests[path], known) for path in derived))
+        needed = set().union(*(_reach(digests[path], known) for path in later))
         if _check(tree, [*base, *(paths[digest] for digest in needed)]) is None:
             return False
     if not _distinct(known, len(digests)):

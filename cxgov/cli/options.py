@@ -94,10 +94,15 @@ def question_options(command: F) -> F:
         ),
         click.option(
             "--stats",
-            type=click.Choice(["none", "n"]),
+            type=click.Choice(["none", "n", "full"]),
             default="n",
             show_default=True,
-            help="Columns beside a value.",
+            help="Columns beside a value: rows and status, or intervals too.",
+        ),
+        click.option(
+            "--without-exclusions",
+            is_flag=True,
+            help="Show beside each value what it would be without its exclusions.",
         ),
         click.option("--as-of", metavar="INSTANT", help="What had arrived by then. Default: when the period closes."),
         click.option("--draft", is_flag=True, help="Let metrics of status draft in."),
@@ -124,6 +129,7 @@ def question(options: dict[str, Any]) -> "Query":
         stats=options.pop("stats"),
         as_of=_instant(options.pop("as_of")),
         draft=options.pop("draft"),
+        without_exclusions=options.pop("without_exclusions"),
     )
 
 

@@ -114,6 +114,14 @@ class Dialect:
         """Characters of a text."""
         return exp.Length(this=text)
 
+    def md5(self, text: Node) -> Node:
+        """The MD5 of a text's UTF-8 bytes as 32 hex digits in lower case."""
+        return call("MD5", text)
+
+    def by_code(self, text: Node) -> Node:
+        """A text that is ordered by its characters' codes, whatever the database's language."""
+        return text
+
     def as_instant(self, local: Node, zone: str, twice: str | None) -> Node:
         """The instant that a wall-clock time of a zone means."""
         raise Refused(
@@ -272,9 +280,10 @@ class Postgres(Dialect):
         return _distinct_tuple(parts, condition)
 
     def ordered(self, key: Node, type: str) -> exp.Ordered:
-        # The database's collation would order text differently from every other engine.
-        its = exp.Collate(this=key, expression=exp.Identifier(this="C", quoted=True)) if type == "text" else key
-        return super().ordered(its, type)
+        return super().ordered(self.by_code(key) if type == "text" else key, type)
+
+    def by_code(self, text: Node) -> Node:
+        return exp.Collate(this=text, expression=exp.Identifier(this="C", quoted=True))
 
 
 class Snowflake(Dialect):
@@ -343,6 +352,9 @@ class BigQuery(Dialect):
             "bigquery has no exact quantile as an aggregate, only an approximate one",
             "Compile the metric for another dialect.",
         )
+
+    def md5(self, text: Node) -> Node:
+        return call("TO_HEX", call("MD5", text))
 
     def bucket_rows(self, rows: Sequence[tuple[date, bool]]) -> exp.Query:
         structs = []

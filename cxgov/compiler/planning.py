@@ -4,25 +4,37 @@ Metrics on one source and event time share one scan; what differs between them s
 components, so a value never depends on which other metrics are asked beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from cxgov.compiler.chains import chain, exclusions_of, left_in
 from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, repeats_midnight, shifts
-from cxgov.compiler.measures import Measured, measured, name, over, scale, substituted, times
+from cxgov.compiler.measures import (
+    conditions,
+    disclosed,
+    measured,
+    moment_roles,
+    spread,
+    substituted,
+    weighted,
+)
+from cxgov.compiler.outputs import Outputs, Placed
 from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
-from cxgov.compiler.plan import Component, Output, Plan, Scan, Split, Table
+from cxgov.compiler.plan import Chain, Component, Linear, Moments, Plan, Scan, Split, Table
 from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
-from cxgov.language.model import Calendar, Column, Derived, Metric, Ratio, Registry, Source
+from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Sampling, Source
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
-from cxgov.language.typecheck import Named, Type, infer
+from cxgov.language.typecheck import Named, infer
 
+WITHOUT_EXCLUSIONS: Final = "_without_exclusions"
 _LONGEST: Final = 55
+_PREFIX: Final = 40
 
 
 @dataclass(slots=True)
@@ -35,26 +47,32 @@ class _Draft:
     components: dict[str, Component] = field(default_factory=dict)
     columns: dict[Component, str] = field(default_factory=dict)
     tables: dict[tuple[Hop, ...], Table] = field(default_factory=dict)
+    chain: Chain | None = None
+    linear: dict[str, Linear] = field(default_factory=dict)
 
 
-def plan(registry: Registry, query: Query) -> Plan:
-    """The plan of a query.
+def plan(registry: Registry, query: Query, *, stepwise: bool = False) -> Plan:
+    """The plan of a query; ``stepwise`` gives every metric a chain of steps, so that what each leaves can be counted.
 
     Raises:
         Refused: the question has no exact answer; the message says why and the fix what can be asked.
     """
-    return _Planner(registry, query).plan()
+    return _Planner(registry, query, stepwise=stepwise).plan()
 
 
 class _Planner:
-    def __init__(self, registry: Registry, query: Query) -> None:
+    def __init__(self, registry: Registry, query: Query, *, stepwise: bool) -> None:
         self.registry = registry
+        self.stepwise = stepwise
         self.query = query
         self.calendar: Calendar = registry.calendar
-        self.scans: dict[tuple[str, str | None], _Draft] = {}
+        # What each metric reads, without the exceptions where it is asked for as if there were none.
+        self.metrics: dict[str, Metric] = dict(registry.metrics)
+        self.unexcepted: set[str] = set()
+        self.scans: dict[object, _Draft] = {}
         self.scopes: dict[str, dict[str, Named]] = {}
         self.current: dict[str, None] = {}
-        self.measured: dict[str, tuple[Measured, dict[str, Expr]]] = {}
+        self.placed: dict[str, Placed] = {}
         self.taken = {"period_start", "partial"}
 
     def plan(self) -> Plan:
@@ -62,6 +80,8 @@ class _Planner:
         if not query.metrics:
             raise Refused("no metric is asked", "Name one; `cxgov list` shows them.")
         asked = [self.metric(identity) for identity in dict.fromkeys(query.metrics)]
+        if query.without_exclusions:
+            asked = [its for metric in asked for its in (metric, self.unexcept(metric)) if its is not None]
         if query.grain is not None and query.grain not in GRAINS:
             raise Refused(f"{query.grain!r} is not a grain", f"Write one of: {listed(GRAINS)}.")
         base = {part.id: part for metric in asked for part in self.parts(metric)}
@@ -73,12 +93,14 @@ class _Planner:
         found = buckets(period, query.grain, self.calendar) if period and query.grain else ()
         self.taken.update(path.replace(".", "__") for path in by)
         for metric in base.values():
-            self.add(metric)
+            self.add(metric, as_of)
         scans = [
             self.scan(draft, by=by, selection=selection, paths=paths, period=period, as_of=as_of, found=found)
             for draft in self.scans.values()
         ]
-        outputs = tuple(self.output(metric) for metric in asked)
+        components = {name: part for scan in scans for name, part in scan.components.items()}
+        made = Outputs(self.metrics.__getitem__, self.placed, components, full=query.stats == "full")
+        outputs = tuple(made.output(metric) for metric in asked)
         result = Plan(
             query=query,
             period=period,
@@ -89,6 +111,7 @@ class _Planner:
             scans=tuple(scans),
             outputs=outputs,
             current=tuple(self.current),
+            confidence=self.registry.settings.confidence,
         )
         _one_type(scans)
         _distinct_columns(result)
@@ -112,7 +135,27 @@ class _Planner:
         """The metrics with a source of their own that a metric is made of."""
         if not isinstance(metric.measure, Derived):
             return [metric]
-        return [part for used in names(metric.measure.of) for part in self.parts(self.registry.metrics[used])]
+        return [part for used in names(metric.measure.of) for part in self.parts(self.metrics[used])]
+
+    def unexcept(self, metric: Metric) -> Metric | None:
+        """The metric as if no exception named it; None where none does."""
+        identity = f"{metric.id}{WITHOUT_EXCLUSIONS}"
+        if identity in self.metrics and identity not in self.unexcepted:
+            message = f"{identity} is a metric of the registry too, and the result would have it twice"
+            raise Refused(message, "Ask without --without-exclusions, or rename the metric.")
+        if not isinstance(metric.measure, Derived):
+            if not exclusions_of(self.registry, metric):
+                return None
+            twin = replace(metric, id=identity)
+        else:
+            twins = {part: self.unexcept(self.metrics[part]) for part in names(metric.measure.of)}
+            if not any(twins.values()):
+                return None
+            said = {part: Expr("name", (), found.id if found else part) for part, found in twins.items()}
+            twin = replace(metric, id=identity, measure=Derived(of=substituted(metric.measure.of, said)))
+        self.unexcepted.add(identity)
+        self.metrics[identity] = twin
+        return twin
 
     def period(self, base: list[Metric]) -> tuple[Period | None, datetime | None]:
         query = self.query
@@ -194,26 +237,78 @@ class _Planner:
 
     # --- scans ---
 
-    def add(self, metric: Metric) -> None:
-        """Puts a metric's components into the scan of its source and event time."""
+    def add(self, metric: Metric, as_of: datetime | None) -> None:
+        """Puts a metric's components into the scan of its rows."""
         source = self.source(metric)
-        key = (source.id, metric.time)
-        if key not in self.scans:
-            time = source.columns[metric.time] if metric.time else None
-            called = _short(f"{source.id}_by_{metric.time}" if metric.time else f"{source.id}_rows")
-            while any(draft.name == called for draft in self.scans.values()):
-                called += "_"
-            self.scans[key] = _Draft(source, time, called)
-        draft = self.scans[key]
-        found = measured(metric, source, self.scope(source))
+        rule = self.registry.samplings[metric.sampling] if metric.sampling else None
+        exceptions = () if metric.id in self.unexcepted else exclusions_of(self.registry, metric)
+        draft = self.draft(metric, source, rule, as_of)
+        column = source.columns[metric.time] if metric.time else None
+        excluded: tuple[Expr, ...] | None = None
+        if draft.chain is None:
+            zone = self.calendar.zone
+            excluded = tuple(left_in(found, source, column, zone) for found in exceptions if column is not None)
+        found = measured(metric, source, self.scope(source), excluded)
+        chained = draft.chain
+        if chained is not None and chained.weighted:
+            found = weighted(found)
+        full = self.query.stats == "full"
+        moments = full and chained is not None and (chained.weighted or chained.clustered) and found.linear is not None
+        parts = dict(found.components)
+        if full and not moments:
+            population = () if excluded is None else (*conditions(source, metric.where, metric.valid), *excluded)
+            parts |= spread(found, population)
+        if full and chained is not None and chained.weighted:
+            parts |= disclosed(found)
         columns = {}
-        for role, part in found.components.items():
+        for role, part in parts.items():
             # What two metrics count alike is counted once.
             if part not in draft.columns:
                 draft.columns[part] = self.component_name(metric, role)
             columns[role] = draft.columns[part]
             draft.components[columns[role]] = part
-        self.measured[metric.id] = (found, {role: name(column) for role, column in columns.items()})
+        prefix = None
+        if moments and found.linear is not None:
+            prefix = self.moments_prefix(metric, moment_roles(found.linear))
+            draft.linear[prefix] = found.linear
+        clustered = chained is not None and chained.clustered
+        self.placed[metric.id] = Placed(found, columns, rule, clustered, prefix)
+
+    def draft(self, metric: Metric, source: Source, rule: Sampling | None, as_of: datetime | None) -> _Draft:
+        """The scan of a metric's rows: of a source by a time, or of what its own chain leaves."""
+        key: object = (source.id, metric.time)
+        exceptions = () if metric.id in self.unexcepted else exclusions_of(self.registry, metric)
+        if rule is not None or self.stepwise:
+            settled = conditions(source, metric.where), conditions(source, metric.valid)
+            key = (source.id, metric.time, metric.sampling, *settled, tuple(found.id for found in exceptions))
+        if key not in self.scans:
+            time = source.columns[metric.time] if metric.time else None
+            what = rule.id if rule is not None else source.id
+            called = self.free(_short(f"{what}_by_{metric.time}" if metric.time else f"{what}_rows"))
+            self.scans[key] = _Draft(source, time, called)
+            if rule is not None or self.stepwise:
+                name = called.removesuffix(f"_by_{metric.time}") if metric.time else what
+                steps = chain(self.registry, metric, rule, exceptions, name=_short(name), as_of=as_of)
+                self.scans[key].chain = steps
+                if steps.frame is not None:
+                    self.current[f"the frame {steps.frame.source.id}"] = None
+        return self.scans[key]
+
+    def free(self, called: str) -> str:
+        """A name that no other scan has."""
+        while any(draft.name == called for draft in self.scans.values()):
+            called += "_"
+        return called
+
+    def moments_prefix(self, metric: Metric, roles: Iterable[str]) -> str:
+        """What the names of a metric's sums over units begin with, none of them taken."""
+        wanted = metric.id[:_PREFIX]
+        found, i = wanted, 1
+        while any(f"{found}_{role}" in self.taken for role in roles):
+            i += 1
+            found = f"{wanted}_{i}"
+        self.taken.update(f"{found}_{role}" for role in roles)
+        return found
 
     def component_name(self, metric: Metric, role: str) -> str:
         """A column of the statement that no other component and no dimension has."""
@@ -273,6 +368,8 @@ class _Planner:
             starts=starts,
             shifts=steps,
             missing=gaps,
+            chain=draft.chain,
+            moments=_moments(draft),
         )
 
     def split(self, path: str, draft: _Draft, as_of: datetime | None) -> Split:
@@ -334,64 +431,16 @@ class _Planner:
         if kind.name != "boolean":
             raise Refused(f"--where is a {kind}, not a condition", "Compare it, e.g. region = 'EMEA'.")
 
-    # --- outputs ---
 
-    def output(self, metric: Metric) -> Output:
-        found = self.value(metric)
-        factor, formula = scale(metric), found.formula
-        if factor != 1:
-            # The factor goes above the line, so that the one division comes last.
-            formula = (
-                over(times(factor, formula.args[0]), formula.args[1]) if formula.op == "/" else times(factor, formula)
-            )
-        return replace(found, formula=formula)
-
-    def value(self, metric: Metric) -> Output:
-        """A metric as it stands in a derived one: a share is a fraction."""
-        if not isinstance(metric.measure, Derived):
-            found, columns = self.measured[metric.id]
-            n = substituted(found.n, columns)
-            formula = substituted(found.formula, columns)
-            empty = None if found.zero else Expr("=", (n, Expr("number", (), 0)))
-            if isinstance(metric.measure, Ratio) and not _counted(metric.measure):
-                # A sum of rows that are there can still be 0, and a mean beside a count be of none.
-                empty = Expr("is null", (formula,))
-            return Output(metric=metric, formula=formula, n=n, floors=_floors(n, metric), empty=empty, type=found.type)
-        parts = {identity: self.value(self.registry.metrics[identity]) for identity in names(metric.measure.of)}
-        formula = substituted(metric.measure.of, {identity: part.formula for identity, part in parts.items()})
-        missing = [Expr("is null", (part.formula,)) for part in parts.values() if self.nullable(part.formula)]
-        if missing and not _strict(metric.measure.of):
-            # NULL if any part is, also where `case` or `coalesce` would hide it.
-            condition = missing[0] if len(missing) == 1 else Expr("or", tuple(missing))
-            formula = Expr("case", (condition, Expr("null"), formula))
-        ns = dict.fromkeys(n for part in parts.values() for n in (part.n.args if part.n.op == "least" else [part.n]))
-        n = next(iter(ns)) if len(ns) == 1 else Expr("least", tuple(ns))
-        return Output(
-            metric=metric,
-            formula=formula,
-            n=n,
-            floors=tuple(floor for part in parts.values() for floor in part.floors) + _floors(n, metric),
-            empty=Expr("is null", (formula,)) if self.nullable(formula) else None,
-            type="double",
-        )
-
-    def nullable(self, formula: Expr) -> bool:
-        """Whether a formula over components can be NULL."""
-        components = {name: part for draft in self.scans.values() for name, part in draft.components.items()}
-        scope = {
-            name: Named(Type(part.type, part.function in {"min", "max", "quantile"}))
-            for name, part in components.items()
-        }
-        return infer(formula, scope).nullable
-
-
-def _counted(ratio: Ratio) -> bool:
-    """Whether a ratio has a value as soon as its denominator has rows."""
-    return ratio.denominator.function == "count" and ratio.numerator.function in {"count", "count_distinct", "sum"}
-
-
-def _floors(n: Expr, metric: Metric) -> tuple[tuple[Expr, int], ...]:
-    return ((n, metric.min_sample),) if metric.min_sample and metric.min_sample > 1 else ()
+def _moments(draft: _Draft) -> Moments | None:
+    if not draft.linear:
+        return None
+    components = {
+        f"{prefix}_{role}": Component(function="moment", conditions=(), type="integer" if role == "units" else "double")
+        for prefix, linear in draft.linear.items()
+        for role in moment_roles(linear)
+    }
+    return Moments(name=_short(f"{draft.name}_moments"), of=tuple(draft.linear.items()), components=components)
 
 
 def _short(text: str) -> str:
@@ -399,13 +448,6 @@ def _short(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST - 9]}_{sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _strict(tree: Expr) -> bool:
-    """Whether an expression is NULL as soon as one of its parts is."""
-    return tree.op in {"name", "number", "+", "-", "*", "/", "neg", "abs", "ln", "exp", "sqrt"} and all(
-        map(_strict, tree.args)
-    )
 
 
 def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], dict[str, Component]]:
@@ -461,9 +503,7 @@ def _distinct_columns(found: Plan) -> None:
     """Refuses a result in which one column name would mean two things."""
     columns = ["period_start", "partial"] if found.query.grain else []
     columns += [split.name for split in found.splits]
-    for output in found.outputs:
-        identity = output.metric.id
-        columns += [identity] if found.query.stats == "none" else [identity, f"{identity}_n", f"{identity}_status"]
+    columns += [column for output in found.outputs for column in output.columns(found.query.stats)]
     for column in columns:
         if columns.count(column) > 1:
             raise Refused(

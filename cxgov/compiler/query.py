@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 GRAINS: Final = ("day", "week", "month", "quarter", "year")
 Grain = Literal["day", "week", "month", "quarter", "year"]
-Stats = Literal["none", "n"]
+STATS: Final = ("none", "n", "full")
+Stats = Literal["none", "n", "full"]
 
 
 class Refused(ValueError):
@@ -23,7 +24,9 @@ class Query:
 
     ``period`` is one of the calendar's (``2026-Q3``, ``2026-07``, ``2026``); ``start`` and ``end`` are days of its
     zone, half-open. ``by`` and the names in ``where`` are declared dimensions of every metric asked. ``as_of`` is
-    an instant with a zone; without it the period's end plus the calendar's ``closes``.
+    an instant with a zone; without it the period's end plus the calendar's ``closes``. ``stats`` of ``full`` adds
+    intervals and the sums that they are made of; ``without_exclusions`` the value of every metric as it would be if
+    no exclusion named it, as ``<metric>_without_exclusions``.
     """
 
     metrics: tuple[str, ...]
@@ -36,3 +39,4 @@ class Query:
     stats: Stats = "n"
     as_of: datetime | None = None
     draft: bool = False
+    without_exclusions: bool = False

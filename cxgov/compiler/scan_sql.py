@@ -1,20 +1,34 @@
 """A scan to a query: what is counted of a source, by bucket and dimension, and what its rows must not hold."""
 
+from collections.abc import Callable, Iterator
+
 from sqlglot import exp
 
+from cxgov.compiler.chain_sql import ChainSql
 from cxgov.compiler.dialects import Dialect
 from cxgov.compiler.plan import Component, Plan, Scan, Split, Table
 from cxgov.compiler.scalars import Scalars
-from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, select
+from cxgov.compiler.trees import Node, call, case, cast, conjunction, join, number, ordinals, product, select
 from cxgov.language.expressions import Expr, names
 from cxgov.language.scopes import column_scope
 from cxgov.language.typecheck import Named, strict
 
 
 class ScanSql:
-    """One scan of a source as a query."""
+    """One scan of a source as a query.
 
-    def __init__(self, plan: Plan, scan: Scan, dialect: Dialect) -> None:
+    ``named`` gives the statement's name of a table; ``every_step`` keeps those steps of a chain that others imply.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        scan: Scan,
+        dialect: Dialect,
+        named: Callable[[str], str] = str,
+        *,
+        every_step: bool = False,
+    ) -> None:
         self.plan = plan
         self.scan = scan
         self.dialect = dialect
@@ -23,6 +37,17 @@ class ScanSql:
         self.scalars = {self.alias: self.for_table(self.alias)}
         for table in scan.tables:
             self.scalars[table.alias] = self.for_table(table.alias)
+        self.chain: ChainSql | None = None
+        if scan.chain is not None:
+            used = [*self.used_columns(), *(scan.source.key if every_step else ())]
+            self.chain = ChainSql(
+                scan,
+                dialect,
+                named(scan.chain.name),
+                used,
+                bucketed=bool(plan.buckets),
+                every_step=every_step,
+            )
 
     def collides(self) -> bool:
         """Whether an output name is also a column that means something else."""
@@ -47,18 +72,61 @@ class ScanSql:
     def own(self, name: str) -> Node:
         return self.dialect.column(name, self.alias if self.qualified else None)
 
+    def used_columns(self) -> Iterator[str]:
+        """The source's own columns that are read after the steps of a chain."""
+        scan = self.scan
+        trees = [tree for part in scan.components.values() for tree in (*part.conditions, *part.of)]
+        if scan.moments is not None:
+            for _, linear in scan.moments.of:
+                trees += [linear.numerator, *([linear.denominator] if linear.denominator else [])]
+        trees += scan.filters
+        trees += [split.expression for split in (*scan.splits, *scan.ways.values()) if split.table == self.alias]
+        for tree in trees:
+            yield from names(tree)
+        for table in scan.tables:
+            if table.parent == self.alias:
+                yield from table.entity.key
+            if table.as_of_fact and scan.time is not None:
+                yield scan.time.name
+
+    def tables(self) -> list[tuple[str, exp.Query]]:
+        """The steps of the chain, where there is one."""
+        if self.chain is None:
+            return []
+        bucket = self.bucket(plain=True) if self.plan.buckets else None
+        return self.chain.build(self.in_period(plain=True), bucket).tables
+
+    def keys(self) -> list[Node]:
+        """Bucket and dimensions of a row."""
+        bucket: list[Node] = [self.dialect.alias(self.bucket(), "period_start")] if self.plan.buckets else []
+        return [*bucket, *(self.split(split) for split in self.scan.splits)]
+
     def tree(self) -> exp.Query:
-        scan, dialect = self.scan, self.dialect
+        keys = self.keys()
         base = self.scalars[self.alias]
-        keys: list[Node] = [dialect.alias(self.bucket(), "period_start")] if self.plan.buckets else []
-        keys += [self.split(split) for split in scan.splits]
+        cells: list[Node] = [
+            self.dialect.alias(self.component(part, base), key) for key, part in self.scan.components.items()
+        ]
+        return self.over_rows(keys + cells, len(keys))
+
+    def over_rows(self, cells: list[Node], keys: int) -> exp.Select:
+        """A query over the rows of the question, grouped by its first cells."""
         return select(
-            keys + [dialect.alias(self.component(part, base), key) for key, part in scan.components.items()],
-            self.relation(scan.source.relation, self.alias),
+            cells,
+            self.base(),
             joins=self.joins(),
-            where=self.conditions(base),
-            group=ordinals(len(keys)) if keys else None,
+            where=self.conditions(self.scalars[self.alias]),
+            group=ordinals(keys) if keys else None,
         )
+
+    def base(self) -> exp.Table:
+        """The rows that are measured."""
+        if self.chain is None:
+            return self.relation(self.scan.source.relation, self.alias)
+        table = self.dialect.table(self.chain.base)
+        if self.qualified:
+            table.set("alias", exp.TableAlias(this=self.dialect.identifier(self.alias)))
+        return table
 
     def never_shown(self) -> Node:
         """Counts the rows of the period whose wall-clock time its zone left out."""
@@ -85,6 +153,8 @@ class ScanSql:
         scan = self.scan
         trees = [tree for part in scan.components.values() for tree in (*part.conditions, *part.of)]
         used = dict.fromkeys(name for tree in (*trees, *scan.filters) for name in names(tree))
+        if self.chain is not None:
+            used |= dict.fromkeys(self.chain.own_columns())
         return [name for name in used if not scan.source.columns[name].nullable]
 
     def unexpected_nulls(self, columns: list[str]) -> Node:
@@ -129,10 +199,13 @@ class ScanSql:
         found = exp.Not(this=exp.Is(this=self.dialect.column(table.key[0], table.alias), expression=exp.Null()))
         return case([(found, node)])
 
-    def bucket(self) -> Node:
+    def bucket(self, *, plain: bool = False) -> Node:
+        """The bucket of a row: of the source's where ``plain``, else of those that are measured."""
         scan, dialect = self.scan, self.dialect
         assert scan.time is not None
-        time = self.own(scan.time.name)
+        if self.chain is not None and not plain:
+            return self.own(self.chain.bucket)
+        time = dialect.column(scan.time.name) if plain else self.own(scan.time.name)
         if scan.shifts:
             return dialect.calendar_day(time, scan.time.type, scan.shifts)
         # The rows lie in the period, so each bucket is told by where the next begins.
@@ -143,23 +216,23 @@ class ScanSql:
         last = dialect.day(self.plan.buckets[-1].start)
         return case(pairs, last) if pairs else last
 
-    def in_period(self) -> list[Node]:
+    def in_period(self, *, plain: bool = False) -> list[Node]:
         """The rows that happened in the period and had arrived."""
         scan = self.scan
+        own = self.dialect.column if plain else self.own
         found: list[Node] = []
         if scan.time is not None and scan.low is not None and scan.high is not None:
-            time = self.own(scan.time.name)
+            time = own(scan.time.name)
             found.append(exp.GTE(this=time, expression=self.dialect.moment(scan.low)))
             found.append(exp.LT(this=time.copy(), expression=self.dialect.moment(scan.high)))
         if scan.arrived_before is not None and scan.source.arrival is not None:
-            found.append(
-                exp.LT(this=self.own(scan.source.arrival), expression=self.dialect.moment(scan.arrived_before))
-            )
+            found.append(exp.LT(this=own(scan.source.arrival), expression=self.dialect.moment(scan.arrived_before)))
         return found
 
     def conditions(self, base: Scalars) -> list[Node]:
         scan = self.scan
-        found = self.in_period() + [base.inside(condition, "and") for condition in scan.filters]
+        found = [] if self.chain is not None else self.in_period()
+        found += [base.inside(condition, "and") for condition in scan.filters]
         if scan.selection is not None:
             found.append(self.selected(scan.selection))
         return found
@@ -198,6 +271,8 @@ class ScanSql:
     def component(self, part: Component, base: Scalars) -> Node:
         dialect = self.dialect
         condition = _all(list(part.conditions))
+        if part.weighted:
+            return self.weighted(part, None if condition is None else base.node(condition), base)
         if part.function == "count":
             if condition is None:
                 return exp.Count(this=exp.Star())
@@ -219,10 +294,37 @@ class ScanSql:
                 return exp.Min(this=of)
             case "max":
                 return exp.Max(this=of)
+            case "variance":
+                return call("VAR_SAMP", cast(of, "double"))
+            case "squares":
+                spread = call("VAR_POP", cast(of, "double"))
+                return product(exp.Coalesce(this=spread, expressions=[number(0)]), exp.Count(this=of.copy()))
+            case "products":
+                other = base.node(part.of[1])
+                if condition is not None:
+                    other = case([(base.node(condition), other)])
+                spread = call("COVAR_POP", cast(of, "double"), cast(other, "double"))
+                return product(exp.Coalesce(this=spread, expressions=[number(0)]), exp.Count(this=of.copy()))
             case _:
                 assert part.q is not None
                 assert part.quantile_type is not None
                 return dialect.quantile(cast(of, "double"), part.q, part.quantile_type)
+
+    def weighted(self, part: Component, condition: Node | None, base: Scalars) -> Node:
+        """A sum of the rows' weights, of what they weigh, or of the weights' squares."""
+        amount = self.weight()
+        if part.function == "sum":
+            amount = product(amount, cast(base.node(part.of[0]), "double"))
+        elif part.function == "weight_squares":
+            amount = product(amount, amount.copy())
+        if condition is not None:
+            amount = case([(condition, amount)])
+        return exp.Coalesce(this=exp.Sum(this=amount), expressions=[number(0)])
+
+    def weight(self) -> Node:
+        """The weight of a row."""
+        assert self.chain is not None
+        return self.own(self.chain.weight)
 
 
 def _all(conditions: list[Expr]) -> Expr | None:

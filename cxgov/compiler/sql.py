@@ -4,6 +4,8 @@ buckets                    the period's buckets, from the calendar
 <source>_by_<time>         one scan of a source: what is counted, by bucket and dimension
 every_line                 the scans' lines and one for each bucket and group without rows
 totals                     one line for each bucket and group
+errors                     with the standard errors of what is linearised
+shown                      with what is hidden so that nothing hidden can be told from the rest
 """
 
 from dataclasses import dataclass
@@ -11,20 +13,27 @@ from typing import Final
 
 from sqlglot import exp
 
+from cxgov.compiler.chain_checks import chain_checks
+from cxgov.compiler.chain_sql import STEPS
 from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.interval_sql import Line, bounds, normal_quantile, standard_error
+from cxgov.compiler.moments_sql import MomentsSql
 from cxgov.compiler.plan import Component, Output, Plan
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.scan_sql import ScanSql
 from cxgov.compiler.trees import Node, case, cast, join, number, ordinals, select, string, union
 from cxgov.language.expressions import Expr
-from cxgov.language.typecheck import Named, Type
+from cxgov.language.typecheck import Named, Type, infer
 
 _NOT_NULL: Final = {kind: Named(Type(kind, nullable=False)) for kind in ("integer", "decimal", "double")}
 
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """A column of the result: ``role`` is period, partial, dimension, value, n or status."""
+    """A column of the result.
+
+    ``role`` is period, partial, dimension, value, n, status, low, high or the name of a sum.
+    """
 
     name: str
     type: str
@@ -100,8 +109,41 @@ class _Statement:
         self.plan = plan
         self.dialect = dialect
         self.names = _own_names(plan)
+        self.scans = [ScanSql(plan, scan, dialect, self.names.__getitem__) for scan in plan.scans]
+        # What gives lines of the result: each scan, and its sums over sampling units.
+        self.lines: list[tuple[str, dict[str, Component]]] = []
+        for scan in plan.scans:
+            self.lines.append((self.names[scan.name], scan.components))
+            if scan.moments is not None:
+                self.lines.append((self.names[scan.moments.name], scan.moments.components))
         # A scan alone, without buckets to fill, is its own result.
-        self.direct = not plan.buckets and len(plan.scans) == 1
+        self.direct = not plan.buckets and len(self.lines) == 1
+        self.types = {key: _NOT_NULL[part.type] for _, components in self.lines for key, part in components.items()}
+        self.base = self.lines[0][0] if self.direct else self.names["totals"]
+        self.errors = {
+            output.metric.id: self.own(f"{output.metric.id[:50]}_error")
+            for output in plan.outputs
+            if output.uncertainty is not None and output.uncertainty.method in {"linearised", "total"}
+        }
+        self.hidden: dict[str, str] = {}
+        if self.line_dimensions == 1:
+            self.hidden = {
+                output.metric.id: self.own(f"{output.metric.id[:50]}_hidden")
+                for output in plan.outputs
+                if output.complementary and output.floors
+            }
+
+    @property
+    def line_dimensions(self) -> int:
+        """In how many directions the result's cells stand in lines."""
+        return len(self.plan.splits) + (len(self.plan.buckets) > 1)
+
+    def own(self, wanted: str) -> str:
+        """A column's name that nothing of the statement has."""
+        taken = {*self.types, *(split.name for split in self.plan.splits)}
+        while wanted in taken:
+            wanted += "_"
+        return wanted
 
     def tree(self) -> exp.Query:
         plan, dialect = self.plan, self.dialect
@@ -113,18 +155,66 @@ class _Statement:
                     dialect.bucket_rows([(bucket.start, bucket.partial) for bucket in plan.buckets]),
                 )
             )
-        tables.extend((self.names[scan.name], ScanSql(plan, scan, dialect).tree()) for scan in plan.scans)
+        for scan in self.scans:
+            tables.extend(scan.tables())
+            tables.append((self.names[scan.scan.name], scan.tree()))
+            if scan.scan.moments is not None:
+                tables.extend(MomentsSql(scan).tables(self.names[scan.scan.moments.name]))
         if not self.direct:
             tables.append((self.names["every_line"], self.every_line()))
             tables.append((self.names["totals"], self.totals()))
+        tables.extend(self.decorated())
         query = select(self.outputs(), dialect.table(self.base), joins=self.bucket_join(), order=self.order())
         query.set("with_", exp.With(expressions=[_cte(dialect, name, table) for name, table in tables]))
         return query
 
-    @property
-    def base(self) -> str:
-        """The table that the result is read from."""
-        return self.names[self.plan.scans[0].name] if self.direct else self.names["totals"]
+    def decorated(self) -> list[tuple[str, exp.Query]]:
+        """The lines with columns that several cells of the result need."""
+        dialect = self.dialect
+        found: list[tuple[str, exp.Query]] = []
+        if self.errors:
+            cells = [
+                dialect.alias(standard_error(output.uncertainty, dialect.column), self.errors[output.metric.id])
+                for output in self.plan.outputs
+                if output.metric.id in self.errors and output.uncertainty is not None
+            ]
+            found.append((self.names["errors"], select([exp.Star(), *cells], dialect.table(self.base))))
+            self.base = self.names["errors"]
+        if self.hidden:
+            scalars = Scalars(dialect, self.types, dialect.column)
+            outputs = [output for output in self.plan.outputs if output.metric.id in self.hidden]
+            cells = []
+            for output in outputs:
+                few = _any([_too_few(n, fewest) for n, fewest in output.floors])
+                assert few is not None
+                cells.append(dialect.alias(scalars.node(few), f"{self.hidden[output.metric.id]}_alone"))
+            below = select([exp.Star(), *cells], dialect.table(self.base))
+            found.append((self.names["below_minimum"], below))
+            cells = [
+                dialect.alias(self.with_next(output, scalars), self.hidden[output.metric.id]) for output in outputs
+            ]
+            found.append(
+                (self.names["shown"], select([exp.Star(), *cells], dialect.table(self.names["below_minimum"])))
+            )
+            self.base = self.names["shown"]
+        return found
+
+    def with_next(self, output: Output, scalars: Scalars) -> Node:
+        """Whether a cell is hidden: for its own few rows, or as the smallest beside the only one that is.
+
+        Empty cells come last: hiding one adds little doubt.
+        """
+        column = self.dialect.column(f"{self.hidden[output.metric.id]}_alone")
+        n = scalars.node(output.n)
+        one = case([(column, number(1))], number(0))
+        alone = exp.EQ(this=exp.Window(this=exp.Sum(this=one)), expression=number(1))
+        empty = case([(exp.EQ(this=n, expression=number(0)), number(1))], number(0))
+        order = [exp.Ordered(this=empty, desc=False, nulls_first=False)]
+        order.append(exp.Ordered(this=n.copy(), desc=False, nulls_first=False))
+        order += [self.dialect.ordered(self.dialect.column(key), kind) for key, kind in self.keys()]
+        place = exp.Window(this=exp.RowNumber(), partition_by=[column.copy()], order=exp.Order(expressions=order))
+        smallest = exp.EQ(this=place, expression=number(1))
+        return exp.Or(this=column.copy(), expression=exp.Paren(this=exp.And(this=alone, expression=smallest)))
 
     def bucket_join(self) -> list[exp.Join]:
         if not self.plan.buckets:
@@ -145,15 +235,15 @@ class _Statement:
         """The lines of every scan, and one for each bucket and group, so that none is missing."""
         dialect = self.dialect
         keys = [key for key, _ in self.keys()]
-        everything = [(scan, key) for scan in self.plan.scans for key in scan.components]
+        everything = [(table, key, part) for table, components in self.lines for key, part in components.items()]
         parts: list[exp.Query] = []
-        for scan in self.plan.scans:
+        for table, _ in self.lines:
             cells: list[Node] = [dialect.column(key) for key in keys]
-            for owner, key in everything:
-                cells.append(dialect.column(key) if owner is scan else self.missing(key, owner.components[key]))
-            parts.append(select(cells, dialect.table(self.names[scan.name])))
+            for owner, key, part in everything:
+                cells.append(dialect.column(key) if owner == table else self.missing(key, part))
+            parts.append(select(cells, dialect.table(table)))
         if self.plan.buckets:
-            parts.append(self.grid([self.missing(key, owner.components[key]) for owner, key in everything]))
+            parts.append(self.grid([self.missing(key, part) for _, key, part in everything]))
         return union(parts, distinct=False)
 
     def missing(self, key: str, component: Component) -> Node:
@@ -183,8 +273,8 @@ class _Statement:
         dialect = self.dialect
         keys = [key for key, _ in self.keys()]
         cells: list[Node] = [dialect.column(key) for key in keys]
-        for scan in self.plan.scans:
-            for key, component in scan.components.items():
+        for _, components in self.lines:
+            for key, component in components.items():
                 value: Node = exp.Max(this=dialect.column(key))
                 if component.function in {"count", "distinct", "sum"}:
                     value = exp.Coalesce(this=value, expressions=[number(0)])
@@ -201,31 +291,52 @@ class _Statement:
                 dialect.column("partial", self.names["buckets"]),
             ]
         cells += [dialect.column(split.name, qualifier) for split in self.plan.splits]
-        scope = {key: _NOT_NULL[part.type] for scan in self.plan.scans for key, part in scan.components.items()}
-        scalars = Scalars(dialect, scope, dialect.column)
+        scalars = Scalars(dialect, self.types, dialect.column)
         for output in self.plan.outputs:
             cells += self.output(output, scalars)
         return cells
 
     def output(self, output: Output, scalars: Scalars) -> list[Node]:
-        dialect, identity = self.dialect, output.metric.id
+        dialect = self.dialect
+        names = output.columns(self.plan.query.stats)
         value = scalars.node(output.formula)
         if output.type == "integer":
             # Engines widen sums of integers in their own ways.
             value = value if _is_count(output, self.plan) else cast(value, "bigint")
-        hidden = _any([_too_few(n, fewest) for n, fewest in output.floors])
-        shown = None if hidden is None else Expr("not", (hidden,))
-        if shown is not None:
-            value = case([(scalars.node(shown), value)])
-        cells: list[Node] = [dialect.alias(value, identity)]
-        if self.plan.query.stats == "none":
-            return cells
-        whens = [(scalars.node(hidden), string("suppressed"))] if hidden is not None else []
-        if output.empty is not None:
-            whens.append((scalars.node(output.empty), string("no_data")))
-        n = scalars.node(output.n) if shown is None else case([(scalars.node(shown), scalars.node(output.n))])
-        status = case(whens, string("ok")) if whens else string("ok")
-        return [*cells, dialect.alias(n, f"{identity}_n"), dialect.alias(status, f"{identity}_status")]
+        few = _any([_too_few(n, fewest) for n, fewest in output.floors])
+        hidden: Node | None = None if few is None else scalars.node(few)
+        if output.metric.id in self.hidden:
+            hidden = dialect.column(self.hidden[output.metric.id])
+
+        def shown(node: Node) -> Node:
+            if hidden is None:
+                return node
+            sure = exp.Paren(this=hidden) if isinstance(hidden, exp.Or) else hidden
+            return case([(exp.Not(this=sure.copy()), node)])
+
+        cells = [shown(value)]
+        if self.plan.query.stats != "none":
+            n = scalars.node(output.n)
+            whens = [(hidden.copy(), string("suppressed"))] if hidden is not None else []
+            if output.empty is not None:
+                whens.append((scalars.node(output.empty), string("no_data")))
+            cells += [shown(n), case(whens, string("ok")) if whens else string("ok")]
+            cells += [shown(node) for node in self.statistics(output, n, value)]
+        return [dialect.alias(cell, name) for cell, name in zip(cells, names, strict=True)]
+
+    def statistics(self, output: Output, n: Node, value: Node) -> list[Node]:
+        """The interval, where it has a closed form, and the sums that it is made of."""
+        its, column = output.uncertainty, self.dialect.column
+        if its is None:
+            return []
+        cells: list[Node] = []
+        if output.bounded:
+            name = self.errors.get(output.metric.id)
+            error = column(name) if name is not None else None
+            z = normal_quantile(self.plan.confidence)
+            cells += [node.copy() for node in bounds(its, column, Line(n, value, error), z)]
+        scalars = Scalars(self.dialect, self.types, column)
+        return cells + [scalars.node(formula) for formula in its.sums.values()]
 
     def columns(self) -> list[ResultColumn]:
         found = []
@@ -237,17 +348,24 @@ class _Statement:
         found += [ResultColumn(split.name, split.type, "dimension") for split in self.plan.splits]
         for output in self.plan.outputs:
             identity, unit = output.metric.id, output.metric.unit
-            found.append(ResultColumn(identity, output.type, "value", identity, unit))
-            if self.plan.query.stats != "none":
-                found.append(ResultColumn(f"{identity}_n", "integer", "n", identity))
-                found.append(ResultColumn(f"{identity}_status", "text", "status", identity))
+            value, *others = output.columns(self.plan.query.stats)
+            found.append(ResultColumn(value, output.type, "value", identity, unit))
+            for name in others:
+                role = name.removeprefix(f"{identity}_")
+                kind = {"n": "integer", "status": "text"}.get(role, "double")
+                if output.uncertainty is not None and role in output.uncertainty.sums:
+                    kind = self.type_of(output.uncertainty.sums[role])
+                found.append(ResultColumn(name, kind, role, identity, unit if role in {"low", "high"} else None))
         return found
+
+    def type_of(self, formula: Expr) -> str:
+        return infer(formula, self.types).name
 
     def checks(self) -> list[DataCheck]:
         """What the rows of this question must not hold."""
         found = []
         for scan in self.plan.scans:
-            its = ScanSql(self.plan, scan, self.dialect)
+            its = ScanSql(self.plan, scan, self.dialect, self.names.__getitem__)
             if scan.missing and scan.time is not None:
                 message = (
                     f"rows of {scan.source.id} have a {scan.time.name} that the clock of {scan.time.zone} never showed"
@@ -265,6 +383,9 @@ class _Statement:
                 found.append(
                     DataCheck(dialect_text(self.dialect, its.multiplied()), f"{message}: `cxgov check` says where")
                 )
+            if scan.chain is not None:
+                steps = ScanSql(self.plan, scan, self.dialect, self.names.__getitem__, every_step=True)
+                found += [DataCheck(dialect_text(self.dialect, its.query), its.message) for its in chain_checks(steps)]
         return found
 
 
@@ -272,14 +393,24 @@ def _own_names(plan: Plan) -> dict[str, str]:
     """Names of the statement's own tables, none of which hides a relation that it reads."""
     read = {table.source.relation for scan in plan.scans for table in scan.tables}
     read |= {scan.source.relation for scan in plan.scans}
+    chains = [scan.chain for scan in plan.scans if scan.chain is not None]
+    read |= {roll.source.relation for chain in chains for roll in (chain.frame, chain.invitations) if roll is not None}
     taken = {relation.rsplit(".", 1)[-1].lower() for relation in read}
     found = {}
-    for wanted in ("buckets", "every_line", "totals", "groups_found", *(scan.name for scan in plan.scans)):
+    steps = ("buckets", "every_line", "totals", "groups_found", "errors", "below_minimum", "shown")
+    scans = [name for scan in plan.scans for name in (scan.name, *([scan.moments.name] if scan.moments else []))]
+    for wanted in (*steps, *scans):
         name = wanted
         while name in taken:
             name += "_"
         taken.add(name)
         found[wanted] = name
+    for chain in chains:
+        prefix = chain.name
+        while any(f"{prefix}_{step}" in taken for step in STEPS):
+            prefix += "_"
+        taken.update(f"{prefix}_{step}" for step in STEPS)
+        found[chain.name] = prefix
     return found
 
 

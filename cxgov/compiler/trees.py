@@ -38,6 +38,38 @@ def case(pairs: Iterable[tuple[Node, Node]], default: Node | None = None) -> exp
     return exp.Case(ifs=[exp.If(this=condition, true=value) for condition, value in pairs], default=default)
 
 
+def plus(*terms: Node) -> Node:
+    """A sum of terms that bind at least as tightly as a product."""
+    found = terms[0]
+    for term in terms[1:]:
+        found = exp.Add(this=found, expression=term)
+    return found
+
+
+def minus(left: Node, right: Node) -> Node:
+    """A difference of a sum and a term that binds at least as tightly as a product."""
+    return exp.Sub(this=left, expression=right)
+
+
+def product(*factors: Node) -> Node:
+    """A product; sums within it are bracketed."""
+    found = bracketed(factors[0])
+    for factor in factors[1:]:
+        found = exp.Mul(this=found, expression=bracketed(factor))
+    return found
+
+
+def quotient(top: Node, bottom: Node) -> Node:
+    """A quotient of doubles; NULL where the bottom is 0."""
+    divisor = bottom if isinstance(bottom, exp.Literal) else exp.Nullif(this=bottom, expression=number(0))
+    return exp.Div(this=bracketed(top), expression=divisor, typed=True, safe=False)
+
+
+def bracketed(node: Node) -> Node:
+    """A node that may stand within a product."""
+    return exp.Paren(this=node) if isinstance(node, exp.Add | exp.Sub | exp.Div | exp.Neg | exp.Or | exp.And) else node
+
+
 def conjunction(conditions: Sequence[Node]) -> Node:
     """The conditions joined by ``AND``."""
     joined = conditions[0]

@@ -6,25 +6,39 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from cxgov.compiler.attrition import Excepted
+from cxgov.compiler.chain_sql import Step
+from cxgov.compiler.drawing import Draw
 from cxgov.compiler.sql import Compiled, ResultColumn, data_checks
 from cxgov.engines.protocol import DataBroken, Engine, check_columns
-from cxgov.language.model import Source
+from cxgov.language.model import Exclusion, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """How many rows of a question an exception takes from a metric that would have counted without it."""
+
+    exclusion: Exclusion
+    metric: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Rows of an answer, with what was compiled for it.
 
-    ``early`` says that the answer was given before its ``as of``, so that rows may still arrive.
+    ``early`` says that the answer was given before its ``as of``, so that rows may still arrive. ``taken`` has every
+    exception that names one of the metrics, also one that takes no row.
     """
 
     columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[Any, ...], ...]
     compiled: Compiled
     early: bool
+    taken: tuple[Taken, ...] = ()
 
     def to_arrow(self) -> "pa.Table":
         """The rows as an Arrow table: int64, float64, decimal128, date32, bool and string columns.
@@ -55,15 +69,36 @@ class Result:
         return pa.table(arrays, names=[column.name for column in self.columns])
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What each step leaves of a metric's rows: ``rows`` goes with ``steps``."""
+
+    metric: str
+    steps: tuple[Step, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The keys of the units that a rule invites, in order, with the statement that drew them."""
+
+    draw: Draw
+    rows: tuple[tuple[Any, ...], ...]
+
+
 def sources_of(compiled: Compiled) -> list[Source]:
     """The sources that a statement reads."""
     scans = compiled.plan.scans
     used = [source for scan in scans for source in (scan.source, *(table.source for table in scan.tables))]
+    chains = [scan.chain for scan in scans if scan.chain is not None]
+    used += [roll.source for chain in chains for roll in (chain.frame, chain.invitations) if roll is not None]
     return list({source.id: source for source in used}.values())
 
 
-def answer(engine: Engine, compiled: Compiled, now: datetime) -> Result:
-    """The answer of a statement.
+def answer(
+    engine: Engine, compiled: Compiled, now: datetime, exceptions: Sequence[tuple[str, Excepted]] = ()
+) -> Result:
+    """The answer of a statement; ``exceptions`` go with the metric whose rows they take.
 
     Raises:
         DataBroken: the rows of the question break what their source declares.
@@ -76,8 +111,29 @@ def answer(engine: Engine, compiled: Compiled, now: datetime) -> Result:
             raise DataBroken(f"{count:,} {data_check.message}.")
     kinds = [column.type for column in compiled.columns]
     rows = tuple(_plain(row, kinds) for row in engine.rows(compiled.sql))
+    taken = []
+    for metric, statement in exceptions:
+        [counts] = engine.rows(statement.sql)
+        taken += [
+            Taken(exclusion, metric, int(count)) for exclusion, count in zip(statement.exclusions, counts, strict=True)
+        ]
     as_of = compiled.plan.as_of
-    return Result(compiled.columns, rows, compiled, early=as_of is not None and now < as_of)
+    return Result(compiled.columns, rows, compiled, as_of is not None and now < as_of, tuple(taken))
+
+
+def draw(engine: Engine, statement: Draw) -> Drawn:
+    """The units that a rule invites.
+
+    Raises:
+        DataBroken: a key stands more than once in the frame.
+        EngineError: the engine refuses.
+    """
+    check_columns(engine, statement.sources)
+    rows = tuple(tuple(row) for row in engine.rows(statement.sql))
+    if len(set(rows)) < len(rows):
+        frame = statement.sources[0].id
+        raise DataBroken(f"keys of {frame} stand more than once: `cxgov check {frame}` says where.")
+    return Drawn(statement, rows)
 
 
 def _plain(row: Sequence[Any], kinds: Sequence[str]) -> tuple[Any, ...]:

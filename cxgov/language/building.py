@@ -1,39 +1,22 @@
-"""A document of right shape to its model object, with the problems of its values and expressions.
+"""What every document is built with: places inside a text, expressions, durations, and the problems found.
 
 Only what one document says by itself is looked at here; what it refers to is ``linking``'s.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from cxgov.language.diagnostics import Diagnostic, Place, Rule, nearest
+from cxgov.language.diagnostics import Diagnostic, Place, Rule, listed, nearest
 from cxgov.language.expressions import KEYWORDS, UNITS, Expr, ExpressionError, parse
-from cxgov.language.model import (
-    Aggregate,
-    Calendar,
-    Column,
-    Connection,
-    Derived,
-    Dimension,
-    Entity,
-    Interval,
-    Measure,
-    Metric,
-    NetShare,
-    Raci,
-    Ratio,
-    Settings,
-    Share,
-    Source,
-)
+from cxgov.language.model import Column
 from cxgov.language.reader import Map, Mark, place_of
-from cxgov.language.rules import COLUMN, CONNECTION, EXPRESSION, MEASURE, NAME, TYPE, VALUE
+from cxgov.language.rules import EXPRESSION, NAME, TYPE, VALUE
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_NO_RACI: Final = Raci()
 # What ZoneInfo opens as well: the machine's own zone, and copies that count leap seconds.
 _NO_ZONE: Final = re.compile(r"localtime|posixrules|Factory|posix/.*|right/.*")
 # By its quote, how a scalar is written: what is folded before a character, and the character.
@@ -80,6 +63,11 @@ def locate(path: str, text: str, at: Mark, value: str, offset: int) -> Place:
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
     found = pattern.match(text, start)
     return found.end() if found else start
+
+
+def decimals(number: Decimal | int) -> int:
+    """How many decimals a number has, zeros at its end aside."""
+    return len(f"{Decimal(number):f}".partition(".")[2].rstrip("0"))
 
 
 class Builder:
@@ -147,188 +135,30 @@ class Builder:
             )
         return name
 
-    def document(self, data: Map) -> Settings | Calendar | Source | Metric | None:
-        """The model object of a document of right shape; None where a problem leaves none."""
-        match data["kind"]:
-            case "Registry":
-                return self.registry(data)
-            case "Calendar":
-                return self.calendar(data)
-            case "Source":
-                return self.source(data)
-            case _:
-                return self.metric(data)
+    def length(self, data: Map, key: str) -> timedelta:
+        """A length of time, as ``10 days``."""
+        number, unit = data[key].split(" ")
+        return timedelta(seconds=int(number) * UNITS[unit])
 
-    def registry(self, data: Map) -> Settings:
-        connections = data.get("connections") or Map(data.start)
-        built = tuple(self.connection(name, connections[name], connections.keys_at[name]) for name in connections)
-        return Settings(
-            calendar=data["calendar"],
-            dialects=tuple(data["dialects"]),
-            connections=built,
-            **self.common(data),
-        )
+    def some_length(self, data: Map, key: str) -> timedelta:
+        """The same, above 0."""
+        found = self.length(data, key)
+        if not found:
+            message = f"`{key}` is {data[key]}, which is no time at all"
+            self.refuse(VALUE, data.values_at[key], message, "Write a length above 0, e.g. 21 days.")
+        return found
 
-    def connection(self, name: str, data: Map, at: Mark) -> Connection:
-        engine = data["engine"]
-        if engine == "postgres" and "dsn_env" not in data:
-            self.refuse(CONNECTION, at, f"connection {name!r} has no `dsn_env`", "Add `dsn_env: CXGOV_PG_DSN`.")
-        for key in ("database", "relations") if engine == "postgres" else ("dsn_env",):
-            if key in data:
-                self.refuse(CONNECTION, data.keys_at[key], f"`{key}` means nothing to {engine}", "Remove it.")
-        relations = data.get("relations") or Map(at)
-        for where, file, mark in [
-            ("database", data.get("database"), data.values_at.get("database", at)),
-            *((relation, file, relations.values_at[relation]) for relation, file in relations.items()),
-        ]:
-            if file and (file.startswith(("/", "~")) or re.search(r"[:\\\0]", file) or ".." in file.split("/")):
-                message = f"path {file!r} of `{where}` may leave the registry's folder"
-                self.refuse(CONNECTION, mark, message, "Write a path relative to the registry's folder, with '/'.")
-            elif file and where != "database" and not file.endswith((".parquet", ".csv")):
-                self.refuse(CONNECTION, mark, f"{file!r} is neither .parquet nor .csv", "Name a Parquet or CSV file.")
-        return Connection(
-            name=name,
-            engine=engine,
-            database=data.get("database"),
-            relations=tuple(relations.items()),
-            dsn_env=data.get("dsn_env"),
-            place=place_of(self.path, at),
-        )
-
-    def calendar(self, data: Map) -> Calendar:
-        self.zone(data, "zone")
-        fiscal = data.get("fiscal_year", {"starts": "01-01", "named_by": "start"})
-        number, unit = data["closes"].split(" ")
-        return Calendar(
-            zone=data["zone"],
-            week_start=WEEKDAYS.index(data["week_start"]),
-            fiscal_month=int(fiscal["starts"][:2]),
-            fiscal_day=int(fiscal["starts"][3:]),
-            named_by=fiscal["named_by"],
-            reporting=data["reporting"],
-            closes=timedelta(seconds=int(number) * UNITS[unit]),
-            **self.common(data),
-        )
-
-    def source(self, data: Map) -> Source:
-        for key, what in (("columns", "column"), ("dimensions", "dimension"), ("entities", "entity")):
-            if key in data:
-                self.names(data[key], what)
-        columns = {name: self.column(name, data["columns"]) for name in data["columns"]}
-        self.columns_exist(data, "key", columns)
-        for key in data["key"]:
-            if key in columns and columns[key].nullable:
-                self.refuse(
-                    COLUMN,
-                    data.values_at["key"],
-                    f"key column {key!r} is nullable",
-                    f"Remove `nullable: true` of {key}, or choose another key.",
-                )
-        interval = None
-        if "interval" in data:
-            held = data["interval"]
-            interval = Interval(start=held["from"], until=held["until"])
-            for end in ("from", "until"):
-                self.column_is_time(held, end, columns)
-        if "arrival" in data:
-            self.column_is_time(data, "arrival", columns)
-        entities = {}
-        for role, entity in data.get("entities", {}).items():
-            self.columns_exist(entity, "key", columns)
-            at = place_of(self.path, data["entities"].keys_at[role])
-            entities[role] = Entity(role=role, key=tuple(entity["key"]), source=entity.get("source"), place=at)
-        dimensions = {}
-        declared = data.get("dimensions") or Map(data.start)
-        for name in declared:
-            tree = self.expression(declared, name)
-            if tree is not None:
-                at = place_of(self.path, declared.keys_at[name])
-                dimensions[name] = Dimension(name=name, expression=tree, place=at)
-        return Source(
-            relation=data["relation"],
-            grain=data["grain"],
-            key=tuple(data["key"]),
-            arrival=data.get("arrival"),
-            interval=interval,
-            columns=columns,
-            entities=entities,
-            dimensions=dimensions,
-            **self.common(data),
-        )
-
-    def column(self, name: str, columns: Map) -> Column:
-        data: Map = columns[name]
-        kind: str = data["type"]
-        allowed = {"type", "nullable", "sensitivity", "description"}
-        if kind in {"text", "integer"}:
-            allowed.add("values")
-        if kind in {"integer", "decimal", "double"}:
-            allowed.add("range")
-        if kind == "local":
-            allowed |= {"zone", "twice", "missing"}
+    def only(self, rule: Rule, data: Map, method: str, uses: Mapping[str, Iterable[str]]) -> None:
+        """Holds the fields beside ``method`` to those that it uses: each is needed, any other means nothing to it."""
+        wanted = set(uses[method])
         for key in data:
-            if key not in allowed:
-                self.refuse(
-                    COLUMN,
-                    data.keys_at[key],
-                    f"`{key}` means nothing on a column of type {kind}",
-                    "Remove it.",
-                )
-        if kind == "local":
-            self.local(name, data)
-        wanted = int if kind == "integer" else str
-        for i, value in enumerate(data.get("values", ())):
-            if "values" in allowed and not isinstance(value, wanted):
-                fix = f'Put it in quotes: "{value}".' if kind == "text" else "Remove the quotes."
-                self.refuse(
-                    VALUE,
-                    data["values"].items_at[i],
-                    f"{value!r} is not a value of a column of type {kind}",
-                    fix,
-                )
-        low_high = data.get("range")
-        if low_high and low_high[0] > low_high[1]:
-            self.refuse(
-                VALUE,
-                data.values_at["range"],
-                f"range {low_high[0]} to {low_high[1]} holds no value",
-                "Write the lower end first.",
-            )
-        return Column(
-            name=name,
-            type=kind,
-            nullable=data.get("nullable", False),
-            values=tuple(data.get("values", ())),
-            range=(low_high[0], low_high[1]) if low_high else None,
-            personal=data.get("sensitivity") == "personal",
-            zone=data.get("zone"),
-            twice=data.get("twice"),
-            missing=data.get("missing"),
-            description=data.get("description", ""),
-            place=place_of(self.path, columns.keys_at[name]),
-        )
-
-    def local(self, name: str, data: Map) -> None:
-        if "zone" not in data:
-            self.refuse(
-                COLUMN,
-                data.start,
-                f"local column {name!r} has no `zone`",
-                "Add `zone:`, the IANA zone whose clock it shows.",
-            )
-            return
-        self.zone(data, "zone")
-        # A clock that never jumps has nothing to declare.
-        if data["zone"] in {"UTC", "Etc/UTC"}:
-            return
-        for key, choice, why in (
-            ("twice", "first or last", "In autumn the clock shows an hour twice."),
-            ("missing", "error or forward", "In spring it leaves an hour out."),
-        ):
+            if key != "method" and key not in wanted:
+                fix = f"Remove it; {method} takes {listed(uses[method])}."
+                self.refuse(rule, data.keys_at[key], f"`{key}` means nothing to {method}", fix)
+        for key in uses[method]:
             if key not in data:
-                self.refuse(
-                    COLUMN, data.start, f"local column {name!r} has no `{key}`", f"Add `{key}:` {choice}. {why}"
-                )
+                message = f"{method} has no `{key}`"
+                self.refuse(rule, data.values_at["method"], message, f"Add `{key}:`.")
 
     def columns_exist(self, data: Map, key: str, columns: dict[str, Column]) -> None:
         for i, name in enumerate(data[key]):
@@ -344,72 +174,3 @@ class Builder:
         elif columns[name].type not in {"instant", "local"}:
             message = f"`{key}` is {name}, a column of type {columns[name].type}; expected instant or local"
             self.refuse(TYPE, data.values_at[key], message, "Name a column that holds a point in time.")
-
-    def metric(self, data: Map) -> Metric | None:
-        measure = self.measure(data["measure"])
-        where, valid = self.expression(data, "where"), self.expression(data, "valid")
-        if measure is None:
-            return None
-        raci = data.get("raci")
-        return Metric(
-            status=data["status"],
-            raci=_NO_RACI
-            if raci is None
-            else Raci(
-                responsible=raci.get("responsible", ""),
-                accountable=raci.get("accountable", ""),
-                consulted=tuple(raci.get("consulted", ())),
-                informed=tuple(raci.get("informed", ())),
-            ),
-            source=data.get("source"),
-            time=data.get("time"),
-            where=where,
-            valid=valid,
-            measure=measure,
-            unit=data["unit"],
-            direction=data["direction"],
-            dimensions=tuple(data.get("dimensions", ())),
-            min_sample=data.get("min_sample"),
-            **self.common(data),
-        )
-
-    def measure(self, data: Map) -> Measure | None:
-        form = next(key for key in data if key != "where")
-        body = data[form]
-        if form in {"share", "net_share", "ratio", "derived"} and "where" in data:
-            fix = "Move the condition to the metric's `where:`, or to `among:` or an aggregate of a ratio."
-            self.refuse(MEASURE, data.keys_at["where"], f"`where` beside `{form}` has no meaning", fix)
-        if form == "share":
-            of, among = self.expression(body, "of"), self.expression(body, "among")
-            return None if of is None else Share(of=of, among=among, unknown=body.get("unknown"))
-        if form == "net_share":
-            plus, minus = self.expression(body, "plus"), self.expression(body, "minus")
-            among = self.expression(body, "among")
-            if plus is None or minus is None:
-                return None
-            return NetShare(plus=plus, minus=minus, among=among, unknown=body.get("unknown"))
-        if form == "ratio":
-            numerator, denominator = self.aggregate(body["numerator"]), self.aggregate(body["denominator"])
-            if numerator is None or denominator is None:
-                return None
-            return Ratio(numerator=numerator, denominator=denominator)
-        if form == "derived":
-            tree = self.expression(data, "derived")
-            return None if tree is None else Derived(of=tree)
-        return self.aggregate(data)
-
-    def aggregate(self, data: Map) -> Aggregate | None:
-        form = next(key for key in data if key != "where")
-        where = self.expression(data, "where")
-        if form == "count":
-            return Aggregate(function="count", where=where)
-        if form == "quantile":
-            body = data["quantile"]
-            of = self.expression(body, "of")
-            return (
-                None
-                if of is None
-                else Aggregate(function=form, of=of, q=body["q"], quantile_type=body["type"], where=where)
-            )
-        of = self.expression(data, form)
-        return None if of is None else Aggregate(function=form, of=of, where=where)

@@ -14,12 +14,29 @@ from typing import Any, Final
 
 from cxgov.language.building import Builder
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
+from cxgov.language.exclusion_links import exclusion
 from cxgov.language.expressions import names
+from cxgov.language.kinds import build
 from cxgov.language.linking import Linker, Written
-from cxgov.language.model import Calendar, Derived, Document, Metric, Registry, Settings, Source
+from cxgov.language.metric_links import metric
+from cxgov.language.model import (
+    Calendar,
+    Derived,
+    Document,
+    Exclusion,
+    Metric,
+    Registry,
+    Sampling,
+    Settings,
+    Source,
+    Threshold,
+)
 from cxgov.language.reader import place_of, read
 from cxgov.language.rules import DUPLICATE, FILE, REGISTRY, SAME_TITLE
+from cxgov.language.sampling_links import sampling
 from cxgov.language.shapes import check_shape
+from cxgov.language.source_links import settings, source
+from cxgov.language.threshold_links import threshold
 
 # Decides only what is read first, never what a document is.
 LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
@@ -59,13 +76,16 @@ def load_with_summaries(
             loader = _Loader(tree)
             loader.load(metrics_last=False)
         problems = in_file_order([*loader.problems, *loader.linker.problems])
-        if any(problem.is_error for problem in problems) or loader.settings is None:
+        if any(problem.is_error for problem in problems) or loader.linker.settings is None:
             return None, problems, loader.summaries
         registry = Registry(
-            settings=loader.settings,
+            settings=loader.linker.settings,
             calendars=loader.linker.calendars,
             sources=loader.linker.sources,
             metrics=loader.linker.metrics,
+            samplings=loader.linker.samplings,
+            thresholds=loader.linker.thresholds,
+            exclusions=loader.linker.exclusions,
         )
         return registry, problems, loader.summaries
 
@@ -88,7 +108,6 @@ class _Loader:
         self.problems: list[Diagnostic] = []
         self.summaries: dict[str, Summary] = {}
         self.linker = Linker()
-        self.settings: Settings | None = None
         self.misled = False
         self.places: dict[tuple[str, str], Place] = {}
         self.titles: dict[str, str] = {}
@@ -110,7 +129,7 @@ class _Loader:
                 if self.waits(late):
                     waiting.append(late)
                 else:
-                    self.linker.metric(late)
+                    metric(self.linker, late)
         for written in waiting:
             self.link(written)
         self.one_registry()
@@ -120,16 +139,24 @@ class _Loader:
         document = written.document
         if not isinstance(document, Metric) or isinstance(document.measure, Derived):
             return True
+        if document.sampling is not None and document.sampling not in self.linker.samplings:
+            return True
         return document.source not in self.linker.sources
 
     def link(self, written: Written[Any]) -> None:
         match written.document:
             case Settings():
-                self.linker.settings(written)
+                settings(self.linker, written)
             case Source():
-                self.linker.source(written)
+                source(self.linker, written)
             case Metric():
-                self.linker.metric(written)
+                metric(self.linker, written)
+            case Sampling():
+                sampling(self.linker, written)
+            case Threshold():
+                threshold(self.linker, written)
+            case Exclusion():
+                exclusion(self.linker, written)
 
     def read(self, path: str) -> Written[Any] | None:
         """One document, built; None after a problem that leaves nothing to check further."""
@@ -148,7 +175,7 @@ class _Loader:
             self.give_up(path, data)
             return None
         builder = Builder(path, text)
-        document = builder.document(data)
+        document = build(builder, data)
         self.problems.extend(builder.problems)
         if document is None:
             self.give_up(path, data)
@@ -182,27 +209,33 @@ class _Loader:
             case Metric():
                 self.linker.metrics[document.id] = document
                 self.title(document, written)
+            case Sampling():
+                self.linker.samplings[document.id] = document
+            case Threshold():
+                self.linker.thresholds[document.id] = document
+            case Exclusion():
+                self.linker.exclusions[document.id] = document
         self.summaries[written.builder.path] = _summary(kind, document)
 
-    def second_registry(self, settings: Settings) -> None:
-        if self.settings is None:
-            self.settings = settings
+    def second_registry(self, document: Settings) -> None:
+        if self.linker.settings is None:
+            self.linker.settings = document
         else:
-            message = f"a second document of kind Registry; the first is {self.settings.place}"
-            self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=settings.place))
+            message = f"a second document of kind Registry; the first is {self.linker.settings.place}"
+            self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=document.place))
 
-    def title(self, metric: Metric, written: Written[Any]) -> None:
-        if metric.status != "certified":
+    def title(self, document: Metric, written: Written[Any]) -> None:
+        if document.status != "certified":
             return
-        other = self.titles.setdefault(_folded(metric), metric.id)
-        if other != metric.id:
+        other = self.titles.setdefault(_folded(document), document.id)
+        if other != document.id:
             place = place_of(written.builder.path, written.data.values_at["title"])
-            message = f"title {metric.title!r} is also that of {other!r}"
+            message = f"title {document.title!r} is also that of {other!r}"
             self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))
 
     def one_registry(self) -> None:
         broken = any(f"/{problem.place.path}".endswith("/registry.yaml") for problem in self.problems)
-        if self.settings is None and not broken:
+        if self.linker.settings is None and not broken:
             # Nothing to point at: the folder that holds all documents lacks this one.
             folders = [path.split("/")[:-1] for path in self.tree] or [[]]
             shared = [
@@ -223,7 +256,16 @@ def _summary(kind: str, document: Document) -> Summary:
             refs = tuple(f"Metric:{part}" for part in names(document.measure.of))
         else:
             refs = (f"Source:{document.source}",)
+            if document.sampling:
+                refs += (f"Sampling:{document.sampling}",)
         title = _folded(document) if document.status == "certified" else ""
+    elif isinstance(document, Sampling):
+        steps = (document, document.frame, document.invited)
+        refs = tuple(dict.fromkeys(f"Source:{step.source}" for step in steps if step))
+    elif isinstance(document, Threshold):
+        refs = (f"Metric:{document.metric}",)
+    elif isinstance(document, Exclusion):
+        refs = (f"Source:{document.source}", *(f"Metric:{metric}" for metric in document.metrics))
     return Summary(kind, document.id, refs, title)
 
 

@@ -94,7 +94,7 @@ ENTITY = _rule(
 )  # fmt: skip
 PERSONAL = _rule(
     "CX021", "personal", E,
-    "A personal column is no dimension and is not shown by a measure.",
+    "A personal column is no dimension and no condition, and is not shown by a measure.",
     "Use a column that does not identify a person.",
 )  # fmt: skip
 SHADOW = _rule(
@@ -111,6 +111,56 @@ CONNECTION = _rule(
     "CX024", "connection", E,
     "A connection has what its engine needs, and no path that leaves the registry's folder.",
     "Add or remove the field that the message names.",
+)  # fmt: skip
+UNIT_OF_SAMPLE = _rule(
+    "CX025", "sampling-unit", E,
+    "The unit of a sampling rule is an entity of its source.",
+    "Name the entity whose units count once, as the source declares it under `entities:`.",
+)  # fmt: skip
+FRAME = _rule(
+    "CX026", "frame", E,
+    "A frame lists each unit once, and does not change with time.",
+    "Name the source whose own entity is the unit, one without `interval`.",
+)  # fmt: skip
+SELECTION = _rule(
+    "CX027", "selection", E,
+    "Units are drawn from a frame, and in a way that every engine repeats.",
+    "Add or remove the field that the message names.",
+)  # fmt: skip
+CONTACT = _rule(
+    "CX028", "contact", E,
+    "An invitation leads to its unit and an answer to its invitation, each at a known time.",
+    "Correct the role, the column or the step that the message names.",
+)  # fmt: skip
+ORDER = _rule(
+    "CX029", "order", E,
+    "The order by which one row of a unit is kept is total: no two rows are equal in it.",
+    "Add the columns of the source's key to `order:`, and take out what can be NULL.",
+)  # fmt: skip
+WEIGHTS = _rule(
+    "CX030", "weights", E,
+    "Weights have what their method needs, and weigh units that stand for themselves.",
+    "Add or remove the field that the message names.",
+)  # fmt: skip
+SAMPLED = _rule(
+    "CX031", "sampled", E,
+    "A metric's sampling rule is of its source, and can be applied to its measure.",
+    "Name a rule of the same source, or measure without it.",
+)  # fmt: skip
+EXCLUSION = _rule(
+    "CX032", "exclusion", E,
+    "An exclusion takes rows from metrics of its source, for days that have an end.",
+    "Correct the metric or the day that the message names.",
+)  # fmt: skip
+JUDGED = _rule(
+    "CX033", "judged", E,
+    "A threshold judges a metric that has periods, for a group by which the metric is split.",
+    "Give the metric its `time:`, or correct the scope.",
+)  # fmt: skip
+BANDS = _rule(
+    "CX034", "bands", E,
+    "Bands rise, and every value lies in exactly one of them.",
+    "Write the bands in rising order, each but the last with `below:`.",
 )  # fmt: skip
 NO_DESCRIPTION = _rule(
     "CX101", "no-description", W,
@@ -136,6 +186,6 @@ UNIT = _rule(
 RULES: tuple[Rule, ...] = (
     TEXT, YAML, SCHEMA, FILE, REGISTRY,
     DUPLICATE, REFERENCE, CYCLE, EXPRESSION, VALUE, TYPE, NAME, PATH, UNKNOWN, MEASURE, ENTITY, PERSONAL, SHADOW,
-    COLUMN, CONNECTION,
+    COLUMN, CONNECTION, UNIT_OF_SAMPLE, FRAME, SELECTION, CONTACT, ORDER, WEIGHTS, SAMPLED, EXCLUSION, JUDGED, BANDS,
     NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT,
 )  # fmt: skip

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 # What has more unknown keys is no document of that kind; looking for the nearest name of each takes long.
 MAX_UNKNOWN: Final = 50
-KINDS: Final = ("Registry", "Calendar", "Source", "Metric")
+KINDS: Final = ("Registry", "Calendar", "Source", "Metric", "Sampling", "Threshold", "Exclusion")
 _LONGEST: Final = 80
+_NAMES: Final = "Write lower case letters, digits and _, at most 63, with no digit first."
 _WORDS: Final = {
     "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
     "boolean": "true or false",
+}  # fmt: skip
+_BOUNDS: Final = {
+    "minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below",
 }  # fmt: skip
 
 
@@ -198,7 +202,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
                         rule=SCHEMA,
                         message=f"name {_shown(name)} in {what} has characters that it cannot have",
                         place=place_of(path, value.keys_at[name]),
-                        fix="Write lower case letters, digits and _, at most 63, with no digit first.",
+                        fix=_described(error) or _NAMES,
                     )
                 ]
             return [
@@ -225,7 +229,7 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
             return [
                 Diagnostic(rule=SCHEMA, message=f"{what} is empty or too short", place=place, fix=_described(error))
             ]
-        case "maxLength" | "maxItems":
+        case "maxLength" | "maxItems" | "maxProperties":
             return [
                 Diagnostic(
                     rule=SCHEMA,
@@ -234,12 +238,11 @@ def _diagnostics(path: str, document: Map, error: Any) -> list[Diagnostic]:
                     fix=_described(error),
                 )
             ]
-        case "minimum" | "maximum":
-            word = "least" if error.validator == "minimum" else "most"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             return [
                 Diagnostic(
                     rule=SCHEMA,
-                    message=f"{what} is {value}, expected at {word} {error.validator_value}",
+                    message=f"{what} is {value}, expected {_BOUNDS[error.validator]} {error.validator_value}",
                     place=place,
                     fix=_described(error),
                 )

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from cxgov.language.diagnostics import Rule, visible
+from cxgov.language.expressions import Expr
 from cxgov.language.model import Aggregate, Derived, Metric, NetShare, Ratio, Registry, Share, Source
+from cxgov.reports.wording import (
+    bare,
+    exclusion_fields,
+    exclusion_line,
+    sampling_fields,
+    sampling_lines,
+    threshold_fields,
+    threshold_line,
+)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -73,14 +83,14 @@ def measure_text(metric: Metric) -> str:
         case Aggregate() as aggregate:
             return _aggregate(aggregate)
         case Share(of=of, among=among, unknown=unknown):
-            return f"share of rows where {_bare(of)}{_among(among)}{_unknown(unknown)}"
+            return f"share of rows where {bare(of)}{_among(among)}{_unknown(unknown)}"
         case NetShare(plus=plus, minus=minus, among=among, unknown=unknown):
-            words = f"share of rows where {_bare(plus)}, less the share where {_bare(minus)}"
+            words = f"share of rows where {bare(plus)}, less the share where {bare(minus)}"
             return f"{words}{_among(among)}{_unknown(unknown)}"
         case Ratio(numerator=numerator, denominator=denominator):
             return f"{_aggregate(numerator)}, over {_aggregate(denominator)}"
         case Derived(of=of):
-            return _bare(of)
+            return bare(of)
 
 
 def show_fields(registry: Registry, metric: Metric) -> dict[str, Any]:
@@ -100,11 +110,15 @@ def show_fields(registry: Registry, metric: Metric) -> dict[str, Any]:
         source = registry.sources[metric.source]
         fields |= {"source": f"{source.id} ({source.relation}: {source.grain})", "time": metric.time}
     if metric.where:
-        fields["where"] = _bare(metric.where)
+        fields["where"] = bare(metric.where)
     if metric.valid:
-        fields["valid"] = _bare(metric.valid)
+        fields["valid"] = bare(metric.valid)
     fields["dimensions"] = list(metric.dimensions)
     fields["min_sample"] = metric.min_sample
+    if metric.sampling:
+        fields["sampling"] = sampling_fields(registry.samplings[metric.sampling])
+    fields["exclusions"] = exclusion_fields(registry, metric)
+    fields["thresholds"] = threshold_fields(registry, metric)
     raci = metric.raci
     fields["raci"] = {
         "responsible": raci.responsible,
@@ -120,16 +134,27 @@ def show_fields(registry: Registry, metric: Metric) -> dict[str, Any]:
 
 def show_text(fields: dict[str, Any]) -> str:
     """The fields of a metric for people, empty ones left out."""
-    rows = []
+    rows: list[list[str]] = []
     for name, value in fields.items():
-        text = value
-        if isinstance(value, list):
-            text = ", ".join(value)
-        elif isinstance(value, dict):
-            text = "; ".join(f"{key}: {', '.join(v) if isinstance(v, list) else v}" for key, v in value.items() if v)
-        if text not in {None, ""}:
-            rows.append([name, str(text)])
+        lines = _lines(name, value)
+        rows += [[name if i == 0 else "", line] for i, line in enumerate(lines)]
     return columns(rows)
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    match name:
+        case "sampling":
+            return sampling_lines(value)
+        case "exclusions":
+            return [exclusion_line(its) for its in value]
+        case "thresholds":
+            return [threshold_line(its) for its in value]
+    text = value
+    if isinstance(value, list):
+        text = ", ".join(value)
+    elif isinstance(value, dict):
+        text = "; ".join(f"{key}: {', '.join(v) if isinstance(v, list) else v}" for key, v in value.items() if v)
+    return [] if text in {None, ""} else [str(text)]
 
 
 def mermaid(registry: Registry) -> str:
@@ -149,8 +174,8 @@ def mermaid(registry: Registry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _among(among: object) -> str:
-    return f", among those where {_bare(among)}" if among else ""
+def _among(among: Expr | None) -> str:
+    return f", among those where {bare(among)}" if among else ""
 
 
 def _unknown(unknown: str | None) -> str:
@@ -167,14 +192,9 @@ def _entities(source: Source) -> list[str]:
 
 
 def _aggregate(aggregate: Aggregate) -> str:
-    condition = f" where {_bare(aggregate.where)}" if aggregate.where else ""
+    condition = f" where {bare(aggregate.where)}" if aggregate.where else ""
     if aggregate.of is None:
         return f"count of rows{condition}"
     if aggregate.function == "quantile":
-        return f"quantile {aggregate.q} (type {aggregate.quantile_type}) of {_bare(aggregate.of)}{condition}"
-    return f"{aggregate.function.replace('_', ' ')} of {_bare(aggregate.of)}{condition}"
-
-
-def _bare(tree: object) -> str:
-    text = str(tree)
-    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
+        return f"quantile {aggregate.q} (type {aggregate.quantile_type}) of {bare(aggregate.of)}{condition}"
+    return f"{aggregate.function.replace('_', ' ')} of {bare(aggregate.of)}{condition}"

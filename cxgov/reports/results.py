@@ -16,11 +16,15 @@ from cxgov.compiler.sql import ResultColumn, header
 from cxgov.language.diagnostics import visible
 
 if TYPE_CHECKING:
-    from cxgov.engines.answering import Result
+    from rich.table import Table
+
+    from cxgov.engines.answering import Result, Steps
 
 _SUPPRESSED: Final = "·"
 _NO_DATA: Final = "–"  # noqa: RUF001  # a dash as printed tables have it
 _NO_GROUP: Final = "(none)"
+_HEADS: Final = {"n": "n", "low": "from", "high": "to", "effective_n": "effective n", "top_share": "largest share"}
+_SHOWN: Final = frozenset({"period", "dimension", "value", *_HEADS})
 _DECIMALS: Final = {"percent": 1, "points": 1, "hours": 1, "minutes": 1, "days": 1, "seconds": 0}
 
 
@@ -34,7 +38,7 @@ def as_csv(result: "Result") -> str:
     return text.getvalue()
 
 
-def as_json(result: "Result") -> str:
+def as_json(result: "Result", steps: "Sequence[Steps] | None" = None) -> str:
     """Columns with their types and roles, rows as objects; its schema is ``schemas/output/run.json``."""
     plan = result.compiled.plan
     answer = {
@@ -57,31 +61,47 @@ def as_json(result: "Result") -> str:
             {column.name: _json(value) for column, value in zip(result.columns, row, strict=True)}
             for row in result.rows
         ],
+        "exclusions": [
+            {"exclusion": taken.exclusion.id, "metric": taken.metric, "rows": taken.rows} for taken in result.taken
+        ],
     }
+    if steps is not None:
+        answer["attrition"] = [
+            {
+                "metric": each.metric,
+                "steps": [
+                    {"step": step.step, "rows": rows, "why": step.why}
+                    for step, rows in zip(each.steps, each.rows, strict=True)
+                ],
+            }
+            for each in steps
+        ]
     return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_table(result: "Result", *, width: int | None = None, color: bool = False) -> str:
     """A table with rounded numbers, marks for what is suppressed or missing, and what the marks mean."""
-    from rich.console import Console  # noqa: PLC0415  # 60 ms that only tables need
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415  # 60 ms that only tables need
 
-    columns = [column for column in result.columns if column.role not in {"status", "partial"}]
+    columns = [column for column in result.columns if column.role in _SHOWN]
     dimensions = sum(column.role in {"period", "dimension"} for column in columns)
     table = Table(box=_box(), show_edge=False, pad_edge=False, header_style="bold")
     units = {column.metric: column.unit for column in columns if column.role == "value"}
     for i, column in enumerate(columns):
         unit = f"\n{visible(units[column.metric] or '')}" if column.role == "value" else "\n"
-        name = (
-            column.name.replace("__", ".") if column.role == "dimension" else "n" if column.role == "n" else column.name
-        )
+        name = column.name
+        if column.role == "dimension":
+            name = column.name.replace("__", ".")
+        elif column.role not in {"period", "value"}:
+            name = _HEADS[column.role]
         style = "dim" if column.role == "n" else None
         table.add_column(f"{name}{unit}", justify="left" if i < dimensions else "right", style=style, no_wrap=True)
     marks: set[str] = set()
+    # Where others are hidden beside it, nothing says which cell has too few rows.
     fewer: dict[str | None, str] = {
-        output.metric.id: f"<{output.metric.min_sample}"
+        output.metric.id: f"<{max(fewest for _, fewest in output.floors)}"
         for output in result.compiled.plan.outputs
-        if output.metric.min_sample
+        if output.floors and not output.complementary
     }
     index = {column.name: i for i, column in enumerate(result.columns)}
     before: date | None = None
@@ -94,6 +114,14 @@ def as_table(result: "Result", *, width: int | None = None, color: bool = False)
                 text, before = ("" if before == row[0] and dimensions > 1 else text), row[0]
             cells.append(text)
         table.add_row(*cells)
+    titles = [line.removeprefix("-- ") for line in header(result.compiled.plan).splitlines()]
+    notes = _notes(marks, result)
+    return "\n".join([*titles, "", _printed(table, width=width, color=color), *([""] if notes else []), *notes]) + "\n"
+
+
+def _printed(table: "Table", *, width: int | None = None, color: bool) -> str:
+    from rich.console import Console  # noqa: PLC0415  # 60 ms that only tables need
+
     console = Console(
         file=io.StringIO(),
         width=width or 400,
@@ -104,10 +132,7 @@ def as_table(result: "Result", *, width: int | None = None, color: bool = False)
     )
     console.print(table)
     written = console.file.getvalue()  # type: ignore[attr-defined]
-    lines = [line.rstrip() for line in written.splitlines()]
-    titles = [line.removeprefix("-- ") for line in header(result.compiled.plan).splitlines()]
-    notes = _notes(marks, result)
-    return "\n".join([*titles, "", *lines, *([""] if notes else []), *notes]) + "\n"
+    return "\n".join(line.rstrip() for line in written.splitlines())
 
 
 def _cell(
@@ -128,8 +153,8 @@ def _cell(
     if value is None:
         if status == "suppressed":
             marks.add("suppressed")
-            return _SUPPRESSED if column.role == "value" else fewer.get(column.metric, _SUPPRESSED)
-        marks.add("no_data")
+            return fewer.get(column.metric, _SUPPRESSED) if column.role == "n" else _SUPPRESSED
+        marks.add("no_data" if column.role == "value" else "no_interval")
         return _NO_DATA
     return shown(value, column)
 
@@ -138,6 +163,10 @@ def shown(value: float | Decimal, column: ResultColumn) -> str:
     """A number as people read it: rounded by its unit, with thousands set apart."""
     if column.type == "integer" or column.role == "n":
         return f"{value:,}"
+    if column.role == "top_share":
+        return f"{100 * value:.1f}%"
+    if column.role == "effective_n":
+        return f"{value:,.0f}"
     decimals = _DECIMALS.get(column.unit or "")
     if decimals is None:
         decimals = 0 if abs(float(value)) >= 1000 else 2  # noqa: PLR2004  # four digits are enough to read
@@ -147,16 +176,46 @@ def shown(value: float | Decimal, column: ResultColumn) -> str:
 def _notes(marks: set[str], result: "Result") -> list[str]:
     notes = []
     if "suppressed" in marks:
+        beside = any(output.complementary and output.floors for output in result.compiled.plan.outputs)
         notes.append(
-            f"{_SUPPRESSED}  suppressed: fewer rows than the metric's min_sample, or than that of a part of it"
+            f"{_SUPPRESSED}  suppressed: fewer rows than the minimum of the metric or of a part of it"
+            f"{', or next to a cell that has' if beside else ''}"
         )
     if "no_data" in marks:
         notes.append(f"{_NO_DATA}  no data")
+    elif "no_interval" in marks:
+        notes.append(f"{_NO_DATA}  no interval")
     if "partial" in marks:
         notes.append("*  partial: cut by the edge of a period")
     if result.early:
         notes.append("!  asked before its `as of`: rows may still arrive")
+    for taken in result.taken:
+        its = taken.exclusion
+        rows = f"{taken.rows:,} row{'' if taken.rows == 1 else 's'}" if taken.rows else "no row"
+        notes.append(
+            visible(
+                f"{its.id} takes {rows} from {taken.metric}: {its.reason} ({its.evidence}; "
+                f"{its.start} to before {its.end})"
+            )
+        )
     return notes
+
+
+def steps_as_table(steps: "Steps", *, color: bool = False) -> str:
+    """What each step leaves of a metric's rows, and why the others went."""
+    from rich.table import Table  # noqa: PLC0415  # as in as_table
+
+    table = Table(box=_box(), show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column("step", no_wrap=True)
+    table.add_column("left", justify="right", no_wrap=True)
+    table.add_column("gone", justify="right", no_wrap=True)
+    table.add_column("why", no_wrap=True)
+    before: int | None = None
+    for step, rows in zip(steps.steps, steps.rows, strict=True):
+        gone = "" if before is None else f"{before - rows:,}"
+        table.add_row(step.step.replace("_", " "), f"{rows:,}", gone, visible(step.why))
+        before = rows
+    return f"rows of {steps.metric}\n\n{_printed(table, color=color)}\n"
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,480 @@
+"""A chain to queries: one common table expression a step, from a source's rows to those that are measured.
+
+population          the period's rows of whom the metric speaks
+frame               who may be asked
+in_frame            rows of units in the frame
+selected            units that were drawn, and their rows
+invited             rows that answer an invitation of their unit
+within_cap          … one that did not ask too often
+responded           … in time
+valid               rows whose answer can be taken
+one_per_unit        the first or the latest row of each unit and bucket
+not_excluded        rows that no exception takes away
+weighted            with the weight of each row
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from sqlglot import exp
+
+from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.plan import Chain, Roll, Scan
+from cxgov.compiler.scalars import Scalars
+from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, select, string
+from cxgov.language.expressions import Expr, names
+from cxgov.language.model import Column, Source
+from cxgov.language.scopes import column_scope
+
+# What the names of a chain's tables end in.
+STEPS: Final = (
+    "population", "frame", "in_frame", "selection", "selected", "invitations", "invited", "within_cap", "responded",
+    "valid", "ranked", "one_per_unit", "not_excluded", "targets", "groups", "cells", "weights", "weighted",
+    "units", "by_unit", "by_stratum",
+)  # fmt: skip
+_DIGITS: Final = 8
+_MICROSECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that leaves rows: its name, its table and, for a person, why rows went."""
+
+    step: str
+    table: str
+    why: str
+
+
+@dataclass(slots=True)
+class Steps:
+    """The tables of a chain in their order; ``rows`` are those that hold rows, in the order of the steps."""
+
+    tables: list[tuple[str, exp.Query]] = field(default_factory=list)
+    rows: list[Step] = field(default_factory=list)
+
+
+class ChainSql:
+    """One chain as tables; ``base`` holds the rows that are measured.
+
+    ``prefix`` begins the name of every table; ``every_step`` keeps steps that another one implies, for counting.
+    """
+
+    def __init__(
+        self,
+        scan: Scan,
+        dialect: Dialect,
+        prefix: str,
+        needed: Iterable[str],
+        *,
+        bucketed: bool,
+        every_step: bool = False,
+    ) -> None:
+        assert scan.chain is not None
+        self.scan = scan
+        self.bucketed = bucketed
+        self.chain: Chain = scan.chain
+        self.dialect = dialect
+        self.prefix = prefix
+        self.every_step = every_step
+        self.columns = list(dict.fromkeys([*needed, *self.own_columns()]))
+        self.bucket = self.free("period_start")
+        self.weight = self.free("weight")
+        self.asked_at = self.free("invited_at")
+        self.before = self.free("invitations_before")
+        self.place = self.free("place")
+        self.cell_rows = self.free("rows_in_cell")
+        self.steps = Steps()
+
+    @property
+    def base(self) -> str:
+        return self.steps.rows[-1].table
+
+    @property
+    def buckets(self) -> list[str]:
+        """The column of the bucket, where there are any."""
+        return [self.bucket] if self.bucketed else []
+
+    @property
+    def cells(self) -> list[str]:
+        return [self.free(f"cell_{cell.name}") for cell in self.chain.cells]
+
+    def free(self, name: str) -> str:
+        """A name that no column of the rows has."""
+        while name in self.scan.source.columns:
+            name += "_"
+        return name
+
+    def own_columns(self) -> Iterator[str]:
+        """The columns that the steps read."""
+        chain, rule = self.chain, self.chain.rule
+        for tree in (*chain.valid, *(where for _, where in chain.exclusions)):
+            yield from names(tree)
+        if rule is None:
+            return
+        yield from chain.unit
+        yield from chain.invitation
+        if rule.responded is not None:
+            yield rule.responded.time
+        elif rule.invited is not None and self.scan.time is not None:
+            yield self.scan.time.name
+        if rule.deduplicate is not None:
+            yield from rule.deduplicate.order
+        if rule.weights is not None and rule.weights.column is not None and self.weight_source is self.scan.source:
+            yield rule.weights.column
+
+    @property
+    def weight_source(self) -> Source:
+        """The source whose column weighs."""
+        rule, frame = self.chain.rule, self.chain.frame
+        assert rule is not None
+        assert rule.weights is not None
+        return frame.source if rule.weights.method == "value" and frame is not None else self.scan.source
+
+    # --- tables ---
+
+    def named(self, step: str) -> str:
+        return f"{self.prefix}_{step}"
+
+    def table(self, step: str, query: exp.Query) -> str:
+        name = self.named(step)
+        self.steps.tables.append((name, query))
+        return name
+
+    def keep(self, step: str, why: str, query: exp.Query) -> None:
+        """A table of rows."""
+        self.steps.rows.append(Step(step, self.table(step, query), why))
+
+    def column(self, name: str, table: str | None = None) -> exp.Column:
+        return self.dialect.column(name, table)
+
+    def scalars(self, source: Source) -> Scalars:
+        scope = {
+            name: named._replace(type=named.type._replace(nullable=False))
+            for name, named in column_scope(source).items()
+        }
+        return Scalars(self.dialect, scope, self.column, columns=True)
+
+    def build(self, population: list[Node], bucket: Node | None) -> Steps:
+        """All tables. ``population`` are the conditions on the source's rows, ``bucket`` tells a row's own."""
+        chain, rule = self.chain, self.chain.rule
+        cells: list[Node] = [self.column(name) for name in self.columns]
+        if bucket is not None:
+            cells.append(self.dialect.alias(bucket, self.bucket))
+        conditions = [*population, *(self.inside(where) for where in chain.population)]
+        if rule is not None and rule.deduplicate is not None and chain.frame is None:
+            conditions += [self.known(name) for name in chain.unit if self.scan.source.columns[name].nullable]
+        said = " and ".join(str(where) for where in chain.population)
+        relation = self.dialect.relation(self.scan.source.relation)
+        why = f"rows of the period{f' where {said}' if said else ''}"
+        self.keep("population", why, select(cells, relation, where=conditions))
+        self.chosen()
+        self.asked()
+        if chain.valid:
+            valid = " and ".join(str(where) for where in chain.valid)
+            self.filtered("valid", f"no valid answer: {valid}", [self.inside(where) for where in chain.valid])
+        self.deduplicated()
+        if chain.exclusions:
+            listed = ", ".join(exclusion.id for exclusion, _ in chain.exclusions)
+            self.filtered("not_excluded", f"excepted: {listed}", [self.inside(self.stays(i)) for i in self.excepted()])
+        self.weighed()
+        return self.steps
+
+    def excepted(self) -> range:
+        return range(len(self.chain.exclusions))
+
+    def stays(self, i: int) -> Expr:
+        return Expr("not", (self.chain.exclusions[i][1],))
+
+    def inside(self, tree: Expr) -> Node:
+        return self.scalars(self.scan.source).inside(tree, "and")
+
+    def known(self, name: str) -> Node:
+        return exp.Not(this=exp.Is(this=self.column(name), expression=exp.Null()))
+
+    def filtered(self, step: str, why: str, conditions: list[Node]) -> None:
+        """The rows of the step before for which all conditions are true."""
+        self.keep(step, why, select([exp.Star()], self.dialect.table(self.base), where=conditions))
+
+    def joined(self, step: str, why: str, table: str, keys: list[tuple[str, str]], extra: list[str]) -> None:
+        """The rows of the step before that meet a row of a table, with some of its columns."""
+        base = self.base
+        cells: list[Node] = [exp.Column(this=exp.Star(), table=self.dialect.identifier(base))]
+        cells += [self.column(name, table) for name in extra]
+        on = conjunction(
+            [exp.EQ(this=self.column(there, table), expression=self.column(here, base)) for here, there in keys]
+        )
+        query = select(cells, self.dialect.table(base), joins=[join(self.dialect.table(table), on)])
+        self.keep(step, why, query)
+
+    # --- who could answer ---
+
+    def chosen(self) -> None:
+        """The frame, those drawn from it, and their rows."""
+        frame, rule = self.chain.frame, self.chain.rule
+        if frame is None or rule is None:
+            return
+        roster = self.frame_table(frame)
+        drawn = self.draw(frame)
+        keys = list(zip(self.chain.unit, [self.free(f"unit_{name}") for name in frame.unit], strict=True))
+        extra = self.cells
+        if rule.weights is not None and rule.weights.method == "value":
+            extra = [*extra, self.weight]
+        where = " and ".join(str(part) for part in frame.conditions)
+        outside = f"no {rule.unit} of {frame.source.id}{f' where {where}' if where else ''}"
+        if drawn is None or self.every_step:
+            # Whom the draw takes is in the frame: joined once where nobody counts what is left between.
+            self.joined("in_frame", outside, roster, keys, extra if drawn is None else [])
+        if drawn is not None and rule.select is not None:
+            chosen = self.table("selection", select([exp.Star()], self.dialect.table(roster), where=[drawn]))
+            why = f"not drawn: hash below {rule.select.fraction} with salt {rule.select.salt}"
+            self.joined("selected", why, chosen, keys, extra)
+
+    def frame_table(self, frame: Roll) -> str:
+        scalars = self.scalars(frame.source)
+        cells: list[Node] = [self.dialect.alias(self.column(name), self.free(f"unit_{name}")) for name in frame.unit]
+        for cell, name in zip(self.chain.cells, self.cells, strict=True):
+            node = scalars.node(cell.expression)
+            if cell.nullable:
+                # A unit without a value is a cell too, and NULL meets nothing in a join.
+                text = exp.DPipe(this=string("="), expression=cast(node, "text"), safe=False)
+                node = exp.Coalesce(this=text, expressions=[string("none")])
+            cells.append(self.dialect.alias(node, name))
+        rule = self.chain.rule
+        assert rule is not None
+        if rule.weights is not None and rule.weights.method == "value" and rule.weights.column is not None:
+            cells.append(self.dialect.alias(cast(self.column(rule.weights.column), "double"), self.weight))
+        where = [scalars.inside(part, "and") for part in frame.conditions]
+        return self.table(
+            "frame", select(cells, self.dialect.relation(frame.source.relation), where=[*self.arrived(frame), *where])
+        )
+
+    def arrived(self, roll: Roll) -> list[Node]:
+        if roll.arrived_before is None or roll.source.arrival is None:
+            return []
+        return [exp.LT(this=self.column(roll.source.arrival), expression=self.dialect.moment(roll.arrived_before))]
+
+    def draw(self, frame: Roll) -> Node | None:
+        """The condition under which a unit of the frame is drawn; None where all are."""
+        rule = self.chain.rule
+        assert rule is not None
+        if rule.select is None or rule.select.method == "census" or rule.select.fraction == 1:
+            return None
+        keys = [self.column(self.free(f"unit_{name}")) for name in frame.unit]
+        return drawn(self.dialect, keys, rule.select.salt, rule.select.fraction)
+
+    # --- who was asked ---
+
+    def asked(self) -> None:
+        """Rows that answer an invitation of their unit, one that was not too many, in time."""
+        invitations, rule = self.chain.invitations, self.chain.rule
+        if invitations is None or rule is None or rule.invited is None:
+            return
+        sent = self.table("invitations", self.invitation_rows(invitations))
+        units = [self.free(f"unit_{name}") for name in invitations.unit]
+        keys = list(zip(self.chain.unit, units, strict=True))
+        extra = [self.asked_at, *([self.before] if rule.contact_cap else [])]
+        if self.chain.invitation:
+            own = invitations.source.own_entity
+            assert own is not None
+            keys += zip(self.chain.invitation, (self.free(f"its_{name}") for name in own.key), strict=True)
+        self.joined("invited", f"no invitation of the {rule.unit} in {invitations.source.id}", sent, keys, extra)
+        if rule.contact_cap is not None:
+            cap = rule.contact_cap
+            condition = exp.LT(this=self.column(self.before), expression=number(cap.at_most))
+            days = cap.per.days
+            why = f"asked more than {cap.at_most} times in {days} days"
+            self.filtered("within_cap", why, [condition])
+        time = self.scan.source.columns[rule.responded.time] if rule.responded else self.scan.time
+        assert time is not None
+        since = self.dialect.elapsed(self.column(time.name), self.column(self.asked_at), time.type)
+        after = exp.GTE(this=self.column(time.name), expression=self.column(self.asked_at))
+        if rule.responded is None:
+            self.filtered("responded", "answered before the invitation", [after])
+            return
+        limit = number(int(rule.responded.within.total_seconds()) * _MICROSECOND)
+        within = exp.LT(this=since, expression=limit)
+        why = f"not within {_length(rule.responded.within.total_seconds())} of the invitation"
+        self.filtered("responded", why, [after, within])
+
+    def invitation_rows(self, invitations: Roll) -> exp.Query:
+        rule = self.chain.rule
+        assert rule is not None
+        assert rule.invited is not None
+        time = invitations.source.columns[rule.invited.time]
+        units = [self.dialect.alias(self.column(name), self.free(f"unit_{name}")) for name in invitations.unit]
+        relation = self.dialect.relation(invitations.source.relation)
+        where = self.arrived(invitations)
+        if not self.chain.invitation:
+            first = self.dialect.alias(exp.Min(this=self.column(time.name)), self.asked_at)
+            return select([*units, first], relation, where=where, group=ordinals(len(units)))
+        own = invitations.source.own_entity
+        assert own is not None
+        cells: list[Node] = [self.dialect.alias(self.column(name), self.free(f"its_{name}")) for name in own.key]
+        cells += [*units, self.dialect.alias(self.column(time.name), self.asked_at)]
+        if rule.contact_cap is not None:
+            cells.append(self.dialect.alias(self.times_asked(invitations, time), self.before))
+        return select(cells, relation, where=where)
+
+    def times_asked(self, invitations: Roll, time: Column) -> Node:
+        """How many invitations went to the unit in the time before: half-open, so those of the same instant are out."""
+        rule = self.chain.rule
+        assert rule is not None
+        assert rule.contact_cap is not None
+        # Of whole microseconds since a day: an interval of days would be longer where a clock jumps.
+        origin = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+        start = origin if time.type == "instant" else origin.replace(tzinfo=None)
+        clock = self.dialect.elapsed(self.column(time.name), self.dialect.moment(start), time.type)
+        length = int(rule.contact_cap.per.total_seconds()) * _MICROSECOND
+        frame = exp.WindowSpec(
+            kind="RANGE", start=number(length), start_side="PRECEDING", end=number(1), end_side="PRECEDING"
+        )
+        return exp.Window(
+            this=exp.Count(this=exp.Star()),
+            partition_by=[self.column(name) for name in invitations.unit],
+            order=exp.Order(expressions=[exp.Ordered(this=clock, desc=False, nulls_first=False)]),
+            spec=frame,
+        )
+
+    # --- which row of a unit, and how much it counts ---
+
+    def deduplicated(self) -> None:
+        rule = self.chain.rule
+        if rule is None or rule.deduplicate is None:
+            return
+        parts = self.buckets
+        latest = rule.deduplicate.keep == "latest"
+        order = []
+        for name in rule.deduplicate.order:
+            key = self.dialect.ordered(self.column(name), self.scan.source.columns[name].type)
+            key.set("desc", latest)
+            order.append(key)
+        place = exp.Window(
+            this=exp.RowNumber(),
+            partition_by=[self.column(name) for name in [*parts, *self.chain.unit]],
+            order=exp.Order(expressions=order),
+        )
+        ranked = select(
+            [exp.Star(), self.dialect.alias(place, self.place)],
+            self.dialect.table(self.base),
+        )
+        named = exp.Subquery(this=ranked, alias=exp.TableAlias(this=self.dialect.identifier(self.named("ranked"))))
+        first = exp.EQ(this=self.column(self.place), expression=number(1))
+        why = f"not the {rule.deduplicate.keep} answer of the {rule.unit}{' in the bucket' if parts else ''}"
+        self.keep("one_per_unit", why, select([exp.Star()], named, where=[first]))
+
+    def weighed(self) -> None:
+        rule = self.chain.rule
+        if rule is None or rule.weights is None:
+            return
+        weights = rule.weights
+        if weights.method == "poststratify":
+            self.poststratified()
+            return
+        if weights.method == "value" and self.chain.frame is not None:
+            return  # the column came with the unit
+        weight: Node
+        if weights.method == "inclusion":
+            assert rule.select is not None
+            weight = exp.Div(this=cast(number(1), "double"), expression=number(rule.select.fraction), typed=True)
+        else:
+            assert weights.column is not None
+            weight = cast(self.column(weights.column), "double")
+        cells: list[Node] = [exp.Star(), self.dialect.alias(weight, self.weight)]
+        self.keep("weighted", "", select(cells, self.dialect.table(self.base)))
+
+    def poststratified(self) -> None:
+        """Units of the frame over rows, by cell; where the rule says so, a group with an empty cell is one cell."""
+        chain, base = self.chain, self.base
+        assert chain.rule is not None
+        assert chain.rule.weights is not None
+        bucket = self.buckets
+        collapse = chain.rule.weights.collapse
+        group = [name for name, cell in zip(self.cells, chain.cells, strict=True) if cell.name != collapse]
+        units = self.free("units")
+        total = self.dialect.alias(exp.Count(this=exp.Star()), units)
+        roster = self.dialect.table(self.named("frame"))
+        targets = self.table(
+            "targets", select([*map(self.column, self.cells), total], roster, group=ordinals(len(self.cells)))
+        )
+        keys = [*bucket, *self.cells]
+        counted = self.dialect.alias(exp.Count(this=exp.Star()), self.cell_rows)
+        answered = self.table(
+            "cells", select([*map(self.column, keys), counted], self.dialect.table(base), group=ordinals(len(keys)))
+        )
+        ours: list[Node] = [self.column(name, answered) for name in keys]
+        rows: Node = self.column(self.cell_rows, answered)
+        target: Node = self.column(units, targets)
+        joins = [join(self.dialect.table(targets), self.meets(targets, answered, self.cells))]
+        if collapse is not None:
+            whole = self.table("groups", self.group_totals(targets, group, units))
+            joins.append(join(self.dialect.table(whole), self.meets(whole, answered, group)))
+            part = [self.column(name, answered) for name in [*bucket, *group]]
+            present = exp.Window(this=exp.Sum(this=target.copy()), partition_by=part)
+            lacking = exp.LT(this=present, expression=self.column(units, whole))
+            together = exp.Window(this=exp.Sum(this=rows.copy()), partition_by=[key.copy() for key in part])
+            rows = case([(lacking, together)], rows)
+            target = case([(lacking.copy(), self.column(units, whole))], target)
+        weight = exp.Div(this=cast(target, "double"), expression=rows, typed=True)
+        cells = [*ours, self.dialect.alias(weight, self.weight), self.dialect.alias(rows.copy(), self.cell_rows)]
+        if collapse is not None:
+            # Which rows share a weight and a mean: those of a cell, or of the group that it was joined to.
+            merged = self.column(self.cells[[cell.name for cell in chain.cells].index(collapse)], answered)
+            its = case([(lacking.copy(), string("all"))], cast(merged, "text"))
+            cells.append(self.dialect.alias(its, self.stratum))
+        weights = self.table("weights", select(cells, self.dialect.table(answered), joins=joins))
+        extra = [self.weight, self.cell_rows, *([self.stratum] if collapse is not None else [])]
+        named: list[Node] = [exp.Column(this=exp.Star(), table=self.dialect.identifier(base))]
+        named += [self.column(name, weights) for name in extra]
+        on = self.meets(weights, base, keys)
+        self.keep(
+            "weighted", "", select(named, self.dialect.table(base), joins=[join(self.dialect.table(weights), on)])
+        )
+
+    @property
+    def stratum(self) -> str:
+        return self.free("stratum")
+
+    @property
+    def strata(self) -> list[str]:
+        """The columns that say which post-stratum a row is in."""
+        rule = self.chain.rule
+        if rule is None or rule.weights is None or rule.weights.method != "poststratify":
+            return []
+        collapse = rule.weights.collapse
+        group = [name for name, cell in zip(self.cells, self.chain.cells, strict=True) if cell.name != collapse]
+        return [*group, self.stratum] if collapse is not None else group
+
+    def group_totals(self, targets: str, group: list[str], units: str) -> exp.Query:
+        total = self.dialect.alias(exp.Sum(this=self.column(units)), units)
+        return select([*map(self.column, group), total], self.dialect.table(targets), group=ordinals(len(group)))
+
+    def meets(self, left: str, right: str, keys: list[str]) -> Node:
+        return conjunction([exp.EQ(this=self.column(key, left), expression=self.column(key, right)) for key in keys])
+
+
+def drawn(dialect: Dialect, keys: Sequence[Node], salt: str, fraction: Decimal | int) -> Node:
+    """Whether a unit is drawn: the first eight hex digits of its salted key's MD5, as text, below the fraction's."""
+    text: Node = string(f"{salt}:")
+    for i, key in enumerate(keys):
+        if i:
+            text = exp.DPipe(this=text, expression=string(":"), safe=False)
+        text = exp.DPipe(this=text, expression=cast(key, "text"), safe=False)
+    digits = exp.Substring(this=dialect.md5(text), start=number(1), length=number(_DIGITS))
+    return exp.LT(this=dialect.by_code(digits), expression=string(threshold(fraction)))
+
+
+def threshold(fraction: Decimal | int) -> str:
+    """Eight hex digits: the fraction of all that there are, rounded up."""
+    share = (Decimal(fraction) * 16**_DIGITS).to_integral_value(rounding=ROUND_CEILING)
+    return f"{int(share):08x}"
+
+
+def _length(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86_400)
+    if not rest:
+        return f"{days} day{'s' if days != 1 else ''}"
+    hours, rest = divmod(int(seconds), 3_600)
+    return f"{hours} hour{'s' if hours != 1 else ''}" if not rest else f"{int(seconds)} seconds"

@@ -1,0 +1,1 @@
+"""What the numbers say: intervals, changes, families of changes, and what must be hidden with what is hidden."""
