@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from cxgov.api import (
         Compiled,
         Diagnostic,
+        Drawn,
+        Evaluation,
         InvalidRegistry,
         Loaded,
         Query,
         Refused,
         Result,
+        Steps,
+        attrition,
         check,
         compile,  # noqa: A004  # the field's word for it
+        evaluate,
         load,
         run,
+        sample,
         validate,
     )
 
@@ -34,6 +40,7 @@ __all__ = [
     "Compiled",
     "Diagnostic",
     "Drawn",
+    "Evaluation",
     "InvalidRegistry",
     "Loaded",
     "Query",
@@ -43,6 +50,7 @@ __all__ = [
     "attrition",
     "check",
     "compile",
+    "evaluate",
     "load",
     "run",
     "sample",

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from cxgov.compiler.sql import Compiled
     from cxgov.engines.answering import Drawn, Result, Steps
     from cxgov.engines.checking import Finding
+    from cxgov.evaluation.judgements import Evaluation
 
 __all__ = [
-    "Compiled", "Diagnostic", "Drawn", "InvalidRegistry", "Loaded", "Query", "Refused", "Result", "Steps",
-    "attrition", "check", "compile", "load", "run", "sample", "validate",
+    "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused", "Result",
+    "Steps", "attrition", "check", "compile", "evaluate", "load", "run", "sample", "validate",
 ]  # fmt: skip
 
 
@@ -34,6 +35,10 @@ def __getattr__(name: str) -> object:
         from cxgov.engines import answering  # noqa: PLC0415
 
         return getattr(answering, name)
+    if name == "Evaluation":
+        from cxgov.evaluation.judgements import Evaluation  # noqa: PLC0415
+
+        return Evaluation
     raise AttributeError(name)
 
 
@@ -207,6 +212,37 @@ def sample(loaded: Loaded, rule: str, *, period: str, connection: str | None = N
     engine = connect(chosen, loaded.folder, statement.sources)
     try:
         return draw(engine, statement)
+    finally:
+        engine.close()
+
+
+def evaluate(
+    loaded: Loaded,
+    wanted: Iterable[str] = (),
+    *,
+    period: str,
+    connection: str | None = None,
+    history: int = 8,
+    now: datetime | None = None,
+) -> "Evaluation":
+    """Where metrics stand by their thresholds, in each bucket of a period, and what their changes mean.
+
+    ``wanted`` are ids of thresholds or of metrics; without any it is all thresholds. ``history`` is how many buckets
+    before the judged one the series shows.
+
+    Raises:
+        Refused: a threshold or the period does not exist.
+        EngineError: the engine does not answer, or the data breaks what its source declares.
+    """
+    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415  # as in run
+    from cxgov.evaluation.evaluating import chosen, evaluate  # noqa: PLC0415
+
+    chosen(loaded.registry, tuple(wanted))
+    its = choose(loaded.registry, connection)
+    engine = connect(its, loaded.folder, list(loaded.registry.sources.values()))
+    try:
+        at = now or datetime.now(UTC)
+        return evaluate(loaded.registry, engine, tuple(wanted), period=period, history=history, now=at)
     finally:
         engine.close()
 

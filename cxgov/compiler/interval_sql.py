@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist
+from typing import Final
 
 from sqlglot import exp
 
 from cxgov.compiler.plan import Uncertainty
 from cxgov.compiler.trees import Node, call, case, cast, minus, number, plus, product, quotient
+
+_ROUNDING: Final = Decimal("0.000000000001")
 
 Column = Callable[[str], Node]
 
@@ -99,18 +102,19 @@ def standard_error(its: Uncertainty, column: Column) -> Node:
     correction = quotient(units, minus(units, number(1)))
     squares, top = its_sum("numerator_squares"), its_sum("numerator")
     bottom: Node | None = None
+    size = squares
     if its.method == "total":
         about = squares if its.centred else minus(squares, quotient(product(top, top), units))
     else:
         bottom = its_sum("denominator")
         value = quotient(top, bottom)
         twice = product(number(2), value, its_sum("products"))
-        about = plus(minus(squares, twice), product(value, value, its_sum("denominator_squares")))
-    root = exp.Sqrt(this=call("GREATEST", product(correction, about), cast(number(0), "double")))
-    found = exp.Nullif(this=root, expression=number(0))
-    if bottom is None:
-        return found
-    return quotient(found, exp.Abs(this=bottom))
+        below = product(value, value, its_sum("denominator_squares"))
+        about, size = plus(minus(squares, twice), below), plus(squares, below.copy())
+    # What rounding leaves of a difference of equal sums is no spread.
+    spread = exp.GT(this=about.copy(), expression=product(number(_ROUNDING), size.copy()))
+    found = exp.Sqrt(this=product(correction, about))
+    return case([(spread, found if bottom is None else quotient(found, exp.Abs(this=bottom)))])
 
 
 def _signed(value: int) -> Node:

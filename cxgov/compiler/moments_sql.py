@@ -13,6 +13,7 @@ from cxgov.compiler.scan_sql import ScanSql
 from cxgov.compiler.trees import (
     Node,
     call,
+    case,
     cast,
     conjunction,
     join,
@@ -84,6 +85,34 @@ class MomentsSql:
                 its = product(self.scan.weight(), amount) if self.chain.chain.weighted else amount
                 cells.append(self.dialect.alias(exp.Sum(this=its), f"{metric}_{side}"))
         return self.scan.over_rows(keys + cells, len(keys))
+
+    def contributions(self) -> exp.Query:
+        """What each unit of the sample adds to the two sides of the one metric, as it enters the variance.
+
+        Within post-strata rows are taken about their stratum's mean over the whole sample: those that are not asked
+        for add nothing to it, and are as far from it as the others.
+        """
+        [(_, linear)] = self.moments.of
+        dialect, scan = self.dialect, self.scan
+        units = [(name, f"unit_{i}") for i, name in enumerate(self.chain.chain.unit, 1)]
+        keys: list[Node] = [dialect.alias(scan.own(name), alias) for name, alias in units]
+        if not self.strata:
+            cells: list[Node] = []
+            for side, amount in self.sides(linear):
+                its = product(scan.weight(), amount) if self.chain.chain.weighted else amount
+                cells.append(dialect.alias(exp.Sum(this=its), side))
+            return scan.over_rows(keys + cells, len(keys))
+        asked = scan.asked()
+        cells = []
+        for side, amount in self.sides(linear):
+            its = amount if asked is None else case([(asked.copy(), amount)], cast(number(0), "double"))
+            mean = exp.Window(this=exp.Avg(this=its), partition_by=[scan.own(name) for name in self.strata])
+            cells.append(dialect.alias(product(scan.weight(), minus(its.copy(), mean)), side))
+        rows = select(keys + cells, scan.base(), joins=scan.joins())
+        named = exp.Subquery(this=rows, alias=exp.TableAlias(this=dialect.identifier("each_row")))
+        sums = [dialect.alias(exp.Sum(this=dialect.column(side)), side) for side, _ in self.sides(linear)]
+        its_keys = [dialect.column(alias) for _, alias in units]
+        return select([*its_keys, *sums], named, group=ordinals(len(units)))
 
     def independent(self, parts: str, units: str) -> list[Node]:
         cells: list[Node] = []

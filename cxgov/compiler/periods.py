@@ -94,6 +94,25 @@ def buckets(period: Period, grain: Grain, calendar: Calendar) -> tuple[Bucket, .
     return tuple(found)
 
 
+def bucket_around(day: date, grain: Grain, calendar: Calendar) -> Bucket:
+    """The whole bucket of a grain that holds a day."""
+    start = _whole(day, grain, calendar)
+    return Bucket(start, _next(start, grain), partial=False)
+
+
+def bucket_name(bucket: Bucket, grain: Grain, calendar: Calendar) -> str:
+    """What people call a bucket: ``2026``, ``2026-Q3`` (both fiscal), ``2026-07``, or its first day."""
+    if grain == "month":
+        return f"{bucket.start:%Y-%m}"
+    if grain in {"quarter", "year"}:
+        suffixes = ["-Q1", "-Q2", "-Q3", "-Q4"] if grain == "quarter" else [""]
+        for year in (bucket.start.year, bucket.start.year + 1, bucket.start.year - 1):
+            for suffix in suffixes:
+                if named_period(f"{year:04}{suffix}", calendar).start == bucket.start:
+                    return f"{year:04}{suffix}"
+    return bucket.start.isoformat()
+
+
 def _starts(period: Period, grain: str, calendar: Calendar) -> list[date]:
     """Starts of whole buckets, from the one that holds the period's first day."""
     start = _whole(period.start, grain, calendar)

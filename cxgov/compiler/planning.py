@@ -51,19 +51,23 @@ class _Draft:
     linear: dict[str, Linear] = field(default_factory=dict)
 
 
-def plan(registry: Registry, query: Query, *, stepwise: bool = False) -> Plan:
-    """The plan of a query; ``stepwise`` gives every metric a chain of steps, so that what each leaves can be counted.
+def plan(registry: Registry, query: Query, *, stepwise: bool = False, by_unit: bool = False) -> Plan:
+    """The plan of a query.
+
+    ``stepwise`` gives every metric a chain of steps, so that what each leaves can be counted; ``by_unit`` keeps what
+    a unit adds to each metric that has a sampling rule.
 
     Raises:
         Refused: the question has no exact answer; the message says why and the fix what can be asked.
     """
-    return _Planner(registry, query, stepwise=stepwise).plan()
+    return _Planner(registry, query, stepwise=stepwise, by_unit=by_unit).plan()
 
 
 class _Planner:
-    def __init__(self, registry: Registry, query: Query, *, stepwise: bool) -> None:
+    def __init__(self, registry: Registry, query: Query, *, stepwise: bool, by_unit: bool) -> None:
         self.registry = registry
         self.stepwise = stepwise
+        self.by_unit = by_unit
         self.query = query
         self.calendar: Calendar = registry.calendar
         # What each metric reads, without the exceptions where it is asked for as if there were none.
@@ -253,7 +257,8 @@ class _Planner:
         if chained is not None and chained.weighted:
             found = weighted(found)
         full = self.query.stats == "full"
-        moments = full and chained is not None and (chained.weighted or chained.clustered) and found.linear is not None
+        linearised = full and chained is not None and (chained.weighted or chained.clustered)
+        moments = (linearised or self.by_unit) and chained is not None and found.linear is not None
         parts = dict(found.components)
         if full and not moments:
             population = () if excluded is None else (*conditions(source, metric.where, metric.valid), *excluded)

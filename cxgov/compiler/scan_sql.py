@@ -237,6 +237,10 @@ class ScanSql:
             found.append(self.selected(scan.selection))
         return found
 
+    def asked(self) -> Node | None:
+        """The question's own filter."""
+        return None if self.scan.selection is None else exp.Paren(this=self.selected(self.scan.selection))
+
     def selected(self, selection: Expr) -> Node:
         ways = self.scan.ways
         scope = {}

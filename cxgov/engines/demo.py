@@ -2,7 +2,8 @@
 
 Everything happens between 2025-01-01 and 2026-10-01, days in Berlin; its rows arrive within two days. From
 2026-08-03 on, first replies to EMEA customers in the queue `billing` miss their time far more often, and the
-NPS that EMEA customers give by email falls. The rest only wavers.
+NPS that EMEA customers give by email falls. The rest only wavers. In the quarterly relationship survey EMEA falls with
+2026-Q3.
 
 The data also holds what real data holds: scores of 99 and NULL, answers of our own people, unknown regions,
 tickets without a customer or of one who was erased, replies in the very second in which they are due.
@@ -11,6 +12,8 @@ tickets without a customer or of one who was erased, replies in the very second 
 import tempfile
 from pathlib import Path
 from typing import Final
+
+from cxgov.engines import demo_relationship
 
 MIN_RESPONSES: Final = 100
 _SEED: Final = "set variable seed = {seed:d}"
@@ -41,6 +44,8 @@ create temp macro known(day) as founders() + (people() - founders()) * (day - fi
 create temp macro customer_name(n) as 'C-' || lpad(n::varchar, 6, '0');
 create temp macro subscription_name(n) as 'S-' || lpad(n::varchar, 6, '0');
 create temp macro ticket_name(n) as 'T-' || lpad(n::varchar, 7, '0');
+create temp macro opted_out_on(n) as case when chance('opts out', n) < 0.08
+    then date '2024-01-01' + floor(chance('opts out on', n) * 1000)::integer end;
 """
 
 _RELATIONS: Final = """
@@ -49,7 +54,8 @@ create schema support;
 create schema billing;
 create table cx.customers (
     customer_id varchar not null, name varchar not null, email varchar, segment varchar not null,
-    region varchar not null, tier varchar not null, status varchar not null, customer_since date not null);
+    region varchar not null, tier varchar not null, status varchar not null, customer_since date not null,
+    opted_out boolean not null, annual_value decimal(18, 2) not null);
 create table cx.survey_invitations (
     invitation_id bigint not null, customer_id varchar not null, survey varchar not null,
     channel varchar not null, invited_at timestamptz not null, delivered boolean not null,
@@ -166,14 +172,16 @@ from priced order by n, term, part;
 _CUSTOMERS: Final = """
 insert into cx.customers by name
 with held as (
-    select customer_id, bool_or(valid_until is null) as holds from billing.subscriptions group by customer_id)
+    select customer_id, bool_or(valid_until is null) as holds,
+        12 * sum(case when valid_until is null then mrr else 0 end) as annual
+    from billing.subscriptions group by customer_id)
 select customer_name(n) as customer_id,
     ['Alex', 'Chris', 'Dana', 'Jo', 'Kim', 'Lee', 'Mika', 'Noor', 'Robin', 'Sam'][1 + n % 10] || ' '
         || ['Abe', 'Bauer', 'Costa', 'Diallo', 'Evans', 'Fischer', 'Garcia'][1 + n % 7] as name,
     case when chance('email', n) < 0.98 then 'customer' || n::varchar || '@example.com' end as email,
     segment, region, tier,
     case when holds then 'active' when holds is null then 'free' else 'former' end as status,
-    since as customer_since
+    since as customer_since, opted_out_on(n) is not null as opted_out, coalesce(annual, 0) as annual_value
 from people left join held on held.customer_id = customer_name(n)
 order by n;
 """
@@ -356,7 +364,9 @@ select row_number() over (order by occurred_at, step) as event_id, ticket_name(i
 from timed order by event_id;
 """
 
-_STEPS: Final = (_MACROS, _RELATIONS, _DAYS, _PEOPLE, _SUBSCRIPTIONS, _CUSTOMERS, _SURVEYS, _TICKETS)
+_STEPS: Final = (
+    _MACROS, _RELATIONS, _DAYS, _PEOPLE, _SUBSCRIPTIONS, _CUSTOMERS, _SURVEYS, _TICKETS, *demo_relationship.STEPS
+)  # fmt: skip
 
 
 def generate(database: Path, *, responses: int = 120_000, seed: int = 2026) -> None:

@@ -20,10 +20,10 @@ class Pair:
 def judge_family(pairs: Sequence[Pair], confidence: float = 0.95) -> tuple[Change, ...]:
     """The changes of a declared family, in its order.
 
-    On average at most a share of 1 - ``confidence`` of those whose intervals exclude 0 are none. p-values are
-    corrected by Benjamini & Hochberg (1995). With k of m at or below the level alpha, intervals have the level 1 -
-    k·alpha/m of Benjamini & Yekutieli (2005), or 1 - alpha/m where k is 0, so that a corrected p is at most alpha
-    exactly where the interval excludes 0. A member that cannot be judged is not counted in m.
+    Values of p are corrected by Benjamini & Hochberg (1995), so that of those whose intervals exclude 0 on average at
+    most a share alpha of 1 - ``confidence`` did not change. With k of m corrected ones at or below alpha, intervals
+    have the level 1 - k·alpha/m of Benjamini & Yekutieli (2005), or 1 - alpha/m where k is 0: a corrected p is at most
+    alpha exactly where the interval excludes 0. A member that cannot be judged is not counted in m.
 
     Raises:
         ValueError: as ``judge``.
