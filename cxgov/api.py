@@ -142,16 +142,12 @@ def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: dat
     from cxgov.compiler.attrition import excepted, parts, steps_of  # noqa: PLC0415  # as in compile
     from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415  # compiling needs no engine
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
-    from cxgov.evaluation.completing import (  # noqa: PLC0415
-        complete,
-        lines_of_several_directions,
-        without_statistics,
-    )
+    from cxgov.evaluation.completing import complete, without_statistics  # noqa: PLC0415
 
     registry = loaded.registry
     chosen = choose(registry, connection)
     compiled = compile(loaded, query, dialect=chosen.engine)
-    bare = query.stats == "none" and lines_of_several_directions(compiled.plan)
+    bare = query.stats == "none" and compiled.plan.tells_hidden
     if bare:
         compiled = compile(loaded, replace(query, stats="n"), dialect=chosen.engine)
     statements = [

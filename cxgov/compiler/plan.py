@@ -235,3 +235,13 @@ class Plan:
     outputs: tuple[Output, ...]
     current: tuple[str, ...]
     confidence: Decimal | int
+
+    @property
+    def directions(self) -> int:
+        """In how many directions the result's cells stand in lines."""
+        return len(self.splits) + (len(self.buckets) > 1)
+
+    @property
+    def tells_hidden(self) -> bool:
+        """Whether the statement alone shows cells from which a hidden one could be computed."""
+        return self.directions > 1 and any(output.complementary and output.floors for output in self.outputs)

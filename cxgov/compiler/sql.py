@@ -101,6 +101,8 @@ def header(plan: Plan) -> str:
         lines.append(f"as of {plan.as_of:%Y-%m-%dT%H:%M:%SZ}")
     if plan.current:
         lines.append(f"as it is now, not as it was: {', '.join(plan.current)}")
+    if plan.tells_hidden:
+        lines.append("hides single cells only: `cxgov run` hides those from which they could be computed")
     return "\n".join(f"-- {line}" for line in lines)
 
 
@@ -126,17 +128,12 @@ class _Statement:
             if output.uncertainty is not None and output.uncertainty.method in {"linearised", "total"}
         }
         self.hidden: dict[str, str] = {}
-        if self.line_dimensions == 1:
+        if plan.directions == 1:
             self.hidden = {
                 output.metric.id: self.own(f"{output.metric.id[:50]}_hidden")
                 for output in plan.outputs
                 if output.complementary and output.floors
             }
-
-    @property
-    def line_dimensions(self) -> int:
-        """In how many directions the result's cells stand in lines."""
-        return len(self.plan.splits) + (len(self.plan.buckets) > 1)
 
     def own(self, wanted: str) -> str:
         """A column's name that nothing of the statement has."""

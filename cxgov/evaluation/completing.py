@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cxgov.compiler.plan import Output, Plan
+from cxgov.compiler.plan import Output
 from cxgov.compiler.sql import ResultColumn
 from cxgov.engines.answering import Result
 from cxgov.evaluation.estimates import Estimate, interval
@@ -19,12 +19,6 @@ def complete(result: Result) -> Result:
     An answer in lines of several directions must have n and status; ``without_statistics`` takes them out after.
     """
     return _with_means(_hidden(result))
-
-
-def lines_of_several_directions(plan: Plan) -> bool:
-    """Whether the statement alone leaves cells that could be computed from the rest."""
-    directions = len(plan.splits) + (len(plan.buckets) > 1)
-    return directions > 1 and any(output.complementary and output.floors for output in plan.outputs)
 
 
 def without_statistics(result: Result) -> Result:
@@ -51,7 +45,8 @@ def estimates(result: Result, output: Output) -> list[Estimate]:
                 value=row[place["value"]] if row[place["value"]] is None else float(row[place["value"]]),
                 n=row[place["n"]],
                 status=status,
-                method=its.method,
+                # A total of no rows is 0, and nothing tells how far off that may be.
+                method=its.method if row[place["n"]] else "none",
                 scale=its.scale / its.divisor,
                 sums={role: float(value) for role, value in sums.items()} if status == "ok" else {},
                 centred=its.centred,
@@ -83,7 +78,7 @@ def _with_means(result: Result) -> Result:
 
 def _hidden(result: Result) -> Result:
     plan = result.compiled.plan
-    if not lines_of_several_directions(plan):
+    if not plan.tells_hidden:
         return result
     keys = [i for i, column in enumerate(result.columns) if column.role in {"period", "dimension"}]
     if len(plan.buckets) == 1:
