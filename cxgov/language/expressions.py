@@ -21,6 +21,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 MAX_DEPTH: Final = 60
@@ -87,10 +88,13 @@ _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 _TOKEN = re.compile(
-    r"\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+(?:\.[0-9]+)?(?![A-Za-z0-9_.]))"
-    r"|(?P<text>'(?:[^']|'')*')|(?P<sign>==|<=|>=|<>|!=|--|/\*|[-+*/%()<>=,.])|(?P<end>$)|(?P<bad>.))",
-    re.DOTALL | re.ASCII,
+    r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+(?:\.[0-9]+)?(?![A-Za-z0-9_.])|'(?:[^']|'')*'"
+    r"|==|<=|>=|<>|!=|--|/\*|[-+*/%()<>=,.])"
 )
+_SPACE: Final = " \t\n\r\f\v"
+_NO_SPACE: Final = str.maketrans("", "", _SPACE)
+_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz_")
+_DIGITS: Final = frozenset("0123456789")
 
 Literal: TypeAlias = str | int | Decimal | bool | date | datetime | timedelta | None
 
@@ -131,35 +135,49 @@ class Expr(NamedTuple):
         return write(self)
 
 
+def _tokens(text: str) -> tuple[list[str], list[int]]:
+    """Words in lower case, numbers, texts in their quotes and signs, then an empty one; and the offset of each.
+
+    A character that is of no token is one with a space before it, and the last.
+    """
+    pieces = _TOKEN.split(text)  # what is between two tokens, a token, what is between ...
+    tokens, starts = pieces[1::2], list(accumulate(map(len, pieces)))[::2]
+    between = pieces[::2]
+    strange = "".join(between).translate(_NO_SPACE)
+    if len(tokens) + len(strange) >= MAX_TOKENS:
+        raise ExpressionError(f"an expression of more than {MAX_TOKENS:,} words and signs", 0, _NAME_PARTS)
+    if not text.islower():
+        tokens = [token if token[0] == "'" else token.lower() for token in tokens]
+    if strange:
+        i, rest = next((i, rest) for i, gap in enumerate(between) if (rest := gap.lstrip(_SPACE)))
+        tokens[i:] = [f" {rest[0]}"]
+        starts[i:] = [starts[i] - len(rest), len(text)]
+    tokens.append("")
+    return tokens, starts
+
+
 class _Parser:
     """Precedence climbing over the tokens; one call an operand."""
 
-    __slots__ = ("depth", "i", "tokens")
+    __slots__ = ("depth", "i", "starts", "tokens")
 
     def __init__(self, text: str) -> None:
-        self.tokens: list[tuple[str | None, str, int]] = []
-        tokens = self.tokens
-        for match in _TOKEN.finditer(text):
-            kind, index = match.lastgroup, match.lastindex
-            word = match[index]  # type: ignore[index]  # every alternative is a group
-            tokens.append((kind, word.lower() if kind == "word" else word, match.start(index)))  # type: ignore[arg-type]
+        self.tokens, self.starts = _tokens(text)
         self.i = 0
         self.depth = 0
-        if len(self.tokens) > MAX_TOKENS:
-            raise ExpressionError(f"an expression of more than {MAX_TOKENS:,} words and signs", 0, _NAME_PARTS)
 
     def fail(self, expected: str) -> NoReturn:
-        kind, word, at = self.tokens[self.i]
+        token, at = self.tokens[self.i], self.starts[self.i]
+        word = token.lstrip(" ")
         if word in _TELLING:
             raise ExpressionError(_TELLING[word][0], at, _TELLING[word][1])
-        found = "the end" if kind == "end" else repr(word)
-        if not word.isascii() and kind == "bad":  # it may look like a letter of ours
+        found = repr(word) if word else "the end"
+        if not word.isascii() and word is not token:  # it may look like a letter of ours
             found = f"{found} (U+{ord(word):04X})"
         raise ExpressionError(f"found {found}, expected {expected}", at)
 
     def take(self, word: str) -> bool:
-        # Texts keep their quotes and numbers are no words, so the word alone tells.
-        if self.tokens[self.i][1] == word:
+        if self.tokens[self.i] == word:
             self.i += 1
             return True
         return False
@@ -170,7 +188,7 @@ class _Parser:
 
     def whole(self) -> Expr:
         tree = self.expression(0)
-        if self.tokens[self.i][0] != "end":
+        if self.tokens[self.i]:
             self.fail("an operator or the end")
         return tree
 
@@ -178,8 +196,8 @@ class _Parser:
         """An expression whose operators all bind tighter than ``floor``."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self.tokens[self.i][2], _NAME_PARTS)
-        kind, word, at = self.tokens[self.i]
+            raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self.starts[self.i], _NAME_PARTS)
+        word, at = self.tokens[self.i], self.starts[self.i]
         if word == "not" and floor < _NOT:
             self.i += 1
             left = Expr("not", (self.expression(_NOT - 1),), None, at)
@@ -187,17 +205,18 @@ class _Parser:
             self.i += 1
             left = Expr("neg", (self.expression(_UNARY - 1),), None, at)
         else:
-            left = self.primary(kind, word, at)
+            left = self.primary(word, at)
         while True:
-            _, word, at = self.tokens[self.i]
+            word = self.tokens[self.i]
             binding = _BINDING.get(word, 0)
             if binding <= floor:
                 self.depth -= 1
                 return left
+            at = self.starts[self.i]
             self.i += 1
             if binding == _PREDICATE:
                 left = self.predicate(left, word, at)
-                if _BINDING.get(self.tokens[self.i][1]) == _PREDICATE:
+                if _BINDING.get(self.tokens[self.i]) == _PREDICATE:
                     self.fail("'and', 'or' or the end")
             elif binding > _PREDICATE:
                 left = Expr(word, (left, self.expression(binding)), None, at)
@@ -216,7 +235,7 @@ class _Parser:
             return _negated(Expr("is null", (left,), None, at), negated)
         negated = word == "not"
         if negated:
-            word = self.tokens[self.i][1]
+            word = self.tokens[self.i]
             if word not in {"between", "in", "like"}:
                 self.fail("'between', 'in' or 'like'")
             self.i += 1
@@ -238,15 +257,16 @@ class _Parser:
             )
         return _negated(Expr("like", (left, pattern), None, at), negated)
 
-    def primary(self, kind: str | None, word: str, at: int) -> Expr:
+    def primary(self, word: str, at: int) -> Expr:
         self.i += 1
-        if kind == "word":
+        first = word[:1]
+        if first in _LETTERS:
             return self.named(word, at)
-        if kind == "number":
+        if first in _DIGITS:
             if len(word) > MAX_DIGITS:
                 raise ExpressionError(f"a number of more than {MAX_DIGITS} digits", at)
             return Expr("number", (), Decimal(word) if "." in word else int(word), at)
-        if kind == "text":
+        if first == "'":
             return Expr("text", (), _text(word, at), at)
         if word == "(":
             tree = self.expression(0)
@@ -263,18 +283,18 @@ class _Parser:
         if word in KEYWORDS:
             self.i -= 1
             self.fail("a column, a literal or '('")
-        kind, following, next_at = self.tokens[self.i]
-        if kind == "text" and word in {"date", "timestamp", "interval"}:
+        following = self.tokens[self.i]
+        if following[:1] == "'" and word in {"date", "timestamp", "interval"}:
             self.i += 1
-            return self.typed(word, _text(following, next_at), at)
+            return self.typed(word, _text(following, self.starts[self.i - 1]), at)
         if following == "(":
             return self.call(word, at)
         if following != ".":
             return Expr("name", (), word, at)
         path = [word]
         while self.take("."):
-            kind, part, _ = self.tokens[self.i]
-            if kind != "word":
+            part = self.tokens[self.i]
+            if part[:1] not in _LETTERS:
                 self.fail("a name")
             self.i += 1
             path.append(part)
@@ -309,12 +329,11 @@ class _Parser:
 
     def typed(self, word: str, text: str, at: int) -> Expr:
         if word == "interval":
-            kind, unit, unit_at = self.tokens[self.i]
-            if kind != "word" or unit not in UNITS:
-                found = repr(unit) if unit else "the end"
-                raise ExpressionError(
-                    f"found {found}, expected a unit of time", unit_at, "Write e.g. interval '90' minute."
-                )
+            unit = self.tokens[self.i]
+            if unit not in UNITS:
+                found = repr(unit.lstrip(" ")) if unit else "the end"
+                message = f"found {found}, expected a unit of time"
+                raise ExpressionError(message, self.starts[self.i], "Write e.g. interval '90' minute.")
             self.i += 1
             if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
                 raise ExpressionError(
