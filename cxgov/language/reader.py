@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from yaml import (
+    AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -42,7 +43,7 @@ _INVISIBLE = re.compile(
 _PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
 _CORRECT: Final = "Correct the YAML at this place."
 _QUOTE: Final = "Write a shorter number, or put the text in quotes."
-_RESOLVED = frozenset("-+.0123456789tTfFnN~")
+_NUMERIC: Final = frozenset("-+.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _FAR_EXPONENT = re.compile(r"[eE][-+]?[0-9]{4}")
@@ -52,6 +53,7 @@ _WORDS: Final = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_NO_KEYS: Final = frozenset({*_WORDS, "<<"})
 
 
 class Mark:
@@ -134,8 +136,8 @@ class _Composer:
     def scalar(self, event: ScalarEvent) -> object:
         """Value of a plain scalar under the YAML 1.2 core schema."""
         value = event.value
-        if not value or value[0].isalpha() or value == "~":
-            return _WORDS.get(value, value)
+        if value in _WORDS:
+            return _WORDS[value]
         if _INTEGER.fullmatch(value):
             if len(value) <= MAX_DIGITS:
                 return int(value)
@@ -181,7 +183,7 @@ class _Composer:
             self.refuse(mark, "a key that is not text", "Keys are plain words.")
             return
         name: str = event.value
-        if event.implicit[0] and (not name or name[0] in _RESOLVED) and not isinstance(self.scalar(event), str):
+        if event.implicit[0] and not isinstance(self.scalar(event), str):
             self.no_text(mark, name, into)
         if name == "<<":
             self.refuse(mark, "merge key '<<' is not part of the language")
@@ -215,32 +217,28 @@ def _compose(path: str, data: bytes) -> tuple[Map | None, tuple[Diagnostic, ...]
 
 def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:  # noqa: C901, PLR0912, PLR0915  # the hot loop: a call an event would cost a third
     root: Map | None = None
-    documents = events = 0
+    documents = 0
     stack: list[Map | Seq | None] = []
     keys: list[str | None] = []  # the pending key of each open mapping
     top: Map | Seq | None = None
     pending: str | None = None
-    while True:
-        event = get_event()
+    for event in islice(iter(get_event, None), MAX_EVENTS):
         kind = type(event)
-        events += 1
-        if events > MAX_EVENTS:
-            composer.refuse(event.start_mark, f"more than {MAX_EVENTS:,} keys and values", "Split the document.")
-            return None
         if kind is ScalarEvent:
             if event.anchor is not None or event.tag is not None:
                 composer.node(event)
-            if type(top) is Map and pending is None:
-                pending = event.value
-                if pending in top or pending == "<<" or not pending or pending[0] in _RESOLVED:
-                    composer.key(event, top)
-                top.keys_at[pending] = event.start_mark
-                continue
             value: Any = event.value
-            if event.implicit[0] and (not value or value[0] in _RESOLVED):
+            if type(top) is Map and pending is None:
+                if value in top or value in _NO_KEYS or value[0] in _NUMERIC:
+                    composer.key(event, top)
+                pending = value
+                top.keys_at[value] = event.start_mark
+                continue
+            if (value in _WORDS or value[0] in _NUMERIC) and event.implicit[0]:
                 value = composer.scalar(event)
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
-            composer.node(event)
+            if event.anchor is not None or event.tag is not None:
+                composer.node(event)
             value = Map(event.start_mark) if kind is MappingStartEvent else Seq(event.start_mark)
             if type(top) is Map and pending is None:
                 composer.key(event, top)
@@ -265,7 +263,7 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:  
             if root is None and not composer.problems:
                 composer.refuse(event.start_mark, "no document", "Start with `apiVersion: cxgov/v1`.")
             return root
-        elif event is not None and hasattr(event, "anchor"):  # an alias
+        elif kind is AliasEvent:
             composer.refuse(event.start_mark, f"alias '*{event.anchor}' is not part of the language")
             value = None
             if type(top) is Map and pending is None:
@@ -273,19 +271,22 @@ def _build(composer: _Composer, get_event: "Callable[[], Any]") -> Map | None:  
         else:
             continue
         # Attach the value to what is open.
-        if top is None:
-            if type(value) is not Map:
-                composer.refuse(event.start_mark, "the document is not a mapping", "Start with `apiVersion: cxgov/v1`.")
-                return None
-            root = value
-        elif type(top) is Map:
-            top[pending] = value  # type: ignore[index]  # a key is pending here
-            top.values_at[pending] = event.start_mark  # type: ignore[index]
+        if type(top) is Map:
+            assert pending is not None
+            top[pending] = value
+            top.values_at[pending] = event.start_mark
             pending = None
+        elif type(top) is Seq:
+            top.append(value)
+            top.items_at.append(event.start_mark)
+        elif type(value) is Map:
+            root = value
         else:
-            top.append(value)  # type: ignore[union-attr]  # not a mapping, so a sequence
-            top.items_at.append(event.start_mark)  # type: ignore[union-attr]
-        if type(value) is Map or type(value) is Seq:
+            composer.refuse(event.start_mark, "the document is not a mapping", "Start with `apiVersion: cxgov/v1`.")
+            return None
+        if kind is not ScalarEvent and value is not None:
             stack.append(top)
             keys.append(pending)
             top, pending = value, None
+    composer.refuse(get_event().start_mark, f"more than {MAX_EVENTS:,} keys and values", "Split the document.")
+    return None

@@ -34,6 +34,9 @@ _STRICT: Final = frozenset(
         "length",
     }
 )
+_EQUAL: Final = frozenset({"=", "<>", "in"})
+_ORDERED: Final = frozenset({"<", "<=", ">", ">=", "between"})
+_LOGICAL: Final = frozenset({"and", "or", "not"})
 _NOTHING: Final = frozenset[str]()
 
 
@@ -88,9 +91,9 @@ def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHI
         UnknownValue: a literal is none of the declared values of the column it is compared with.
         TypeMismatch: the parts do not go together.
     """
-    op = tree.op
+    op, operands, value, _ = tree
     if op in {"name", "path"}:
-        named = scope.get(tree.value)  # type: ignore[arg-type]  # a name's value is its text
+        named = scope.get(value)  # type: ignore[arg-type]  # a name's value is its text
         if named is None:
             name = str(tree.value)
             if op == "path" and all("." not in known for known in scope):
@@ -99,23 +102,25 @@ def infer(tree: Expr, scope: Mapping[str, Named], known: frozenset[str] = _NOTHI
             fix = f"Names here: {listed(sorted(scope))}."
             raise UnknownName(f"{name!r} is not declared{nearest(name, scope)}", tree.at, fix)
         kind: Type = named.type
-        return kind._replace(nullable=False) if kind.nullable and tree.value in known else kind
+        return kind._replace(nullable=False) if kind.nullable and value in known else kind
     if op == "number":
-        return _INTEGER if isinstance(tree.value, int) else _DECIMAL
-    if not tree.args:
+        return _INTEGER if type(value) is int else _DECIMAL
+    if not operands:
         return _LITERALS[op]
-    args = [infer(arg, scope, known) for arg in tree.args]
+    args = []
     nullable = False
-    for arg in args:
-        if arg.nullable:
+    for operand in operands:
+        its = infer(operand, scope, known)
+        args.append(its)
+        if its.nullable:
             nullable = True
-    if op in _COMPARISONS or op in {"in", "between"}:
-        _comparable(tree, args, ordered=op not in {"=", "<>", "in"})
-        if op in {"=", "<>", "in"}:
+    if op in _ORDERED or op in _EQUAL:
+        _comparable(tree, args, ordered=op in _ORDERED)
+        if op in _EQUAL:
             _declared_values(tree, scope)
         return _BOOLEAN[nullable]
-    if op in {"and", "or", "not"}:
-        for operand, its in zip(tree.args, args, strict=True):
+    if op in _LOGICAL:
+        for operand, its in zip(operands, args, strict=True):
             _expect(operand, its, "boolean")
         return _BOOLEAN[nullable]
     if op == "is null":
@@ -169,7 +174,7 @@ def strict(tree: Expr) -> frozenset[str]:
 def common(kinds: list[Type]) -> Type | None:
     """The type that all of these fit, or None. NULL fits any."""
     first = kinds[0]
-    if all(kind is first for kind in kinds):
+    if kinds.count(first) == len(kinds):
         return first
     nullable = any(kind.nullable for kind in kinds)
     found = {(kind.name, kind.zone) for kind in kinds if kind.name != "null"}
@@ -188,8 +193,7 @@ def common(kinds: list[Type]) -> Type | None:
 
 
 def _comparable(tree: Expr, args: list[Type], *, ordered: bool) -> None:
-    left, right = args[0], args[-1]
-    if left.name in NUMERIC and right.name in NUMERIC and len(args) == 2:  # noqa: PLR2004  # the common case, quickly
+    if all([arg.name in NUMERIC for arg in args]):  # noqa: C419  # the common case, quickly
         return
     for arg in tree.args:
         if arg.op == "null":
