@@ -276,11 +276,11 @@ class _Parser:
         return self.fail("a column, a literal or '('")
 
     def named(self, word: str, at: int) -> Expr:
-        if word in _LITERALS:
-            return Expr("null" if word == "null" else "boolean", (), _LITERALS[word], at)
-        if word == "case":
-            return self.case(at)
         if word in KEYWORDS:
+            if word in _LITERALS:
+                return Expr("null" if word == "null" else "boolean", (), _LITERALS[word], at)
+            if word == "case":
+                return self.case(at)
             self.i -= 1
             self.fail("a column, a literal or '('")
         following = self.tokens[self.i]
