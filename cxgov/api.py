@@ -83,8 +83,9 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
                     waiting.append((entry.path, f"{path}/"))
                 elif entry.is_file():
                     with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # a tenth of the time of a Path
-                        # One byte more than a document may have is enough to refuse it.
-                        tree[path] = file.read(MAX_BYTES + 1)
+                        # One byte more than a document may have is enough to refuse it; room for so many takes
+                        # longer to make than most documents to read.
+                        tree[path] = file.read(min(entry.stat().st_size, MAX_BYTES) + 1)
                 else:
                     problems.append(
                         Diagnostic(rule=FILE, message="neither a file nor a folder", place=Place(path, 1, 1))

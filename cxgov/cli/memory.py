@@ -6,10 +6,9 @@ everything is valid, the whole registry is checked in one piece, so that every m
 """
 
 import json
-import multiprocessing
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,16 +18,17 @@ from cxgov.cli.options import write_whole
 from cxgov.language.diagnostics import Diagnostic, in_file_order
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from cxgov.language.loading import Summary
 
 # Kinds that every metric depends on, said or not.
 _EVERYWHERE: Final = ("Registry", "Calendar")
 # What refers to metrics is checked after them.
-_DERIVED: Final = re.compile(rb"^\s+derived:", re.MULTILINE)
+_DERIVED: Final = re.compile(rb"\n[ \t]+derived:")
 _OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion)\b", re.MULTILINE)
 # Fewer are read sooner than another process starts.
 _WORTH_A_PROCESS: Final = 1_000
-_shared: dict[str, bytes] = {}
 
 
 def validate_with_memory(folder: Path, memory: Path | None = None) -> tuple[int, tuple[Diagnostic, ...]]:
@@ -106,7 +106,7 @@ def _distinct(known: Mapping[str, "Summary"], documents: int) -> bool:
     return len(identities) == len(known) == documents and len(set(titles)) == len(titles) and registries == 1
 
 
-def _check(tree: Mapping[str, bytes], paths: Sequence[str]) -> "dict[str, Summary] | None":
+def _check(tree: Mapping[str, bytes], paths: Iterable[str]) -> "dict[str, Summary] | None":
     """Summaries of some documents; None where there is a problem among them."""
     from cxgov.language.loading import load_with_summaries
 
@@ -114,35 +114,49 @@ def _check(tree: Mapping[str, bytes], paths: Sequence[str]) -> "dict[str, Summar
     return None if found else summaries
 
 
-def _summaries(tree: Mapping[str, bytes], paths: Sequence[str]) -> "dict[str, Summary]":
+def _summaries(tree: Mapping[str, bytes], paths: Iterable[str]) -> "dict[str, Summary]":
     from cxgov.language.loading import load_with_summaries
 
     return load_with_summaries({path: tree[path] for path in paths})[2]
 
 
-def _check_in_parts(tree: Mapping[str, bytes], base: list[str], metrics: list[str]) -> "dict[str, Summary] | None":
+def _check_in_parts(
+    tree: Mapping[str, bytes], base: Iterable[str], metrics: Sequence[str]
+) -> "dict[str, Summary] | None":
     """The same for metrics beside the base, on several processors where there are many."""
-    if not metrics:
-        return {}
     parts = min(_processors(), len(metrics) // _WORTH_A_PROCESS)
-    if parts < 2 or "fork" not in multiprocessing.get_all_start_methods():  # noqa: PLR2004
+    if parts < 2:  # noqa: PLR2004
+        return _check(tree, [*base, *metrics]) if metrics else {}
+    import multiprocessing
+
+    from cxgov.language.loading import Summary
+
+    if "fork" not in multiprocessing.get_all_start_methods():
         return _check(tree, [*base, *metrics])
-    # Forked processes see the tree without its being sent to them.
-    _shared.clear()
-    _shared.update(tree)
-    with multiprocessing.get_context("fork").Pool(parts) as pool:
-        answers = pool.map(_check_part, [[*base, *metrics[i::parts]] for i in range(parts)])
-    _shared.clear()
-    found: dict[str, Summary] = {}
-    for answer in answers:
-        if answer is None:
-            return None
-        found |= answer
+    fork = multiprocessing.get_context("fork")
+    receivers = []
+    for i in range(1, parts):
+        receiver, sender = fork.Pipe(duplex=False)
+        # A forked process sees the tree without its being sent to it.
+        fork.Process(target=_answer, args=(sender, tree, [*base, *metrics[i::parts]]), daemon=True).start()
+        sender.close()
+        receivers.append(receiver)
+    found = _check(tree, [*base, *metrics[::parts]])
+    for receiver in receivers:
+        try:
+            answer = receiver.recv()
+        except EOFError:  # the process was ended
+            answer = None
+        found = (
+            None if found is None or answer is None else found | {path: Summary(*fields) for path, *fields in answer}
+        )
     return found
 
 
-def _check_part(paths: list[str]) -> "dict[str, Summary] | None":
-    return _check(_shared, paths)
+def _answer(sender: "Connection", tree: Mapping[str, bytes], paths: list[str]) -> None:
+    summaries = _check(tree, paths)
+    # Tuples are sent in an eighth of the time of objects.
+    sender.send(None if summaries is None else [(path, s.kind, s.id, s.refs, s.title) for path, s in summaries.items()])
 
 
 def _processors() -> int:
