@@ -267,10 +267,7 @@ def booleans(draw: Draw, depth: int = DEPTH) -> Expr:
         case 1 | 2:
             kind = draw(st.sampled_from([numbers, moments, lengths, texts, booleans]))
             signs = ["=", "<>"] if kind in {texts, booleans} else ["=", "<>", "<", "<=", ">", ">="]
-            left, right = draw(kind(depth - 1)), draw(kind(depth - 1))
-            # `a <= a` and `a >= a` are two canonical forms of one condition.
-            assume(left != right)
-            return node(draw(st.sampled_from(signs)), left, right)
+            return node(draw(st.sampled_from(signs)), draw(kind(depth - 1)), draw(kind(depth - 1)))
         case _:
             return draw(named("b", "c") | st.booleans().map(literal))
 

@@ -404,7 +404,9 @@ def canonical(tree: Expr) -> Expr:
     if op in _FLIPPED:
         left, right = args
         left_literal, right_literal = _is_literal(left), _is_literal(right)
-        if (left_literal and not right_literal) or (left_literal == right_literal and write(left) > write(right)):
+        # The sign decides where both sides are the same.
+        turned = left_literal == right_literal and (write(left), op) > (write(right), _FLIPPED[op])
+        if turned or (left_literal and not right_literal):
             return Expr(_FLIPPED[op], (right, left), None, tree.at)
     if op == "not" and args[0].op == "not":
         return args[0].args[0]
