@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cxgov
+from cxgov.cli import memory as memory_module
 from cxgov.cli.main import BUG, CANNOT_SAY, COMMANDS, INTERRUPTED, NO, OK, exit_code
 from cxgov.cli.memory import validate_with_memory
 
@@ -402,15 +404,37 @@ def test_a_changed_sampling_rule_is_held_against_what_stands_on_it(
     assert [problem.rule.code for problem in validate_with_memory(registry, memory)[1]] == ["CX011"]
 
 
-def test_memory_never_changes_the_answer(registry: Path) -> None:
-    """With a memory of what was valid, `validate` finds what it finds without one, after every edit."""
+def on_processors(monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    """Makes two metrics reason enough for a second process."""
+    monkeypatch.setattr(memory_module, "_processors", lambda: processors)
+    monkeypatch.setattr(memory_module, "_WORTH_A_PROCESS", 1)
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_memory_never_changes_the_answer(registry: Path, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a memory of what was valid, in one process or two, `validate` finds what it finds without, at every edit."""
+    on_processors(monkeypatch, processors)
     memory = registry.parent / "memory.json"
     for name, change in EDITS:
         change(registry)
-        fresh = validate_with_memory(registry, registry.parent / "none" / "memory.json")
-        shutil.rmtree(registry.parent / "none", ignore_errors=True)
+        _, fresh = cxgov.validate(registry)
         for attempt in range(2):
-            assert validate_with_memory(registry, memory) == fresh, (name, attempt)
+            assert validate_with_memory(registry, memory)[1] == fresh, (name, attempt)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_that_is_ended_is_not_missed(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = registry.parent / "ended"
+
+    def end(*_: object) -> None:
+        ended.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    on_processors(monkeypatch, 2)
+    monkeypatch.setattr(memory_module, "_answer", end)
+    assert validate_with_memory(registry, registry.parent / "memory.json") == (5, ())
+    assert ended.exists()
 
 
 @pytest.mark.parametrize(
