@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from cxgov.api import Query
+from cxgov.api import Query, check
 from cxgov.compiler.attrition import attrition, excepted
 from cxgov.compiler.drawing import compile_draw
 from cxgov.compiler.planning import plan
@@ -407,6 +407,17 @@ def test_an_exclusion_takes_what_it_says_and_nothing_else(quick: Maker) -> None:
             statement = excepted(plan(registry, query, stepwise=True), engine)
             assert statement is not None
             assert world.sessions[engine](statement.sql) == [(count,)]
+
+
+def test_an_exclusion_that_takes_no_row_is_found(make: Maker) -> None:
+    """What documents an exception that never was is a finding of `check`."""
+    never = exclusion("never", "responses", "score = 3", ["nps"], "2025-07-10", "2025-09-01")
+    some = exclusion("some", "responses", "score = 3", ["nps"], "2026-07-10", "2026-09-01")
+    world = make(documents({"deduplicate": RULE["deduplicate"]}, never, some), drawn(14))
+    for engine in world.engines:
+        findings = check(world.loaded, connection=engine, sources=["responses"])
+        assert [its.message.split()[6] for its in findings if its.rule == "exclusion"] == ["never"]
+        assert [its.rows for its in findings if its.rule == "exclusion"] == [0]
 
 
 # --- the draw ---

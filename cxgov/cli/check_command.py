@@ -13,7 +13,7 @@ from cxgov.cli.options import format_option, loaded, progress, registry_option
 def command(sources: tuple[str, ...], connection: str | None, form: str, registry: str | None) -> int:
     """Hold the data against the sources' declarations: keys, NULLs, values, ranges, references.
 
-    Exit code 1 where the data breaks one.
+    An exclusion that takes no row is said too. Exit code 1 where the data breaks one.
     """
     from cxgov import api
     from cxgov.reports import registry as printers

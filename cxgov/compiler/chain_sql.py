@@ -289,15 +289,28 @@ class ChainSql:
             self.filtered("within_cap", why, [condition])
         time = self.scan.source.columns[rule.responded.time] if rule.responded else self.scan.time
         assert time is not None
-        since = self.dialect.elapsed(self.column(time.name), self.column(self.asked_at), time.type)
-        after = exp.GTE(this=self.column(time.name), expression=self.column(self.asked_at))
+        answered, kind = self.moment(time, time.name)
+        asked_at, _ = self.moment(invitations.source.columns[rule.invited.time], self.asked_at)
+        after = exp.GTE(this=answered, expression=asked_at)
         if rule.responded is None:
             self.filtered("responded", "answered before the invitation", [after])
             return
-        limit = number(int(rule.responded.within.total_seconds()) * _MICROSECOND)
-        within = exp.LT(this=since, expression=limit)
+        length = number(int(rule.responded.within.total_seconds()) * _MICROSECOND)
+        if kind == "instant":
+            within = exp.LT(this=answered.copy(), expression=self.dialect.plus(asked_at.copy(), length))
+        else:
+            since = self.dialect.elapsed(answered.copy(), asked_at.copy(), kind)
+            within = exp.LT(this=since, expression=length)
         why = f"not within {_length(rule.responded.within.total_seconds())} of the invitation"
         self.filtered("responded", why, [after, within])
+
+    def moment(self, column: Column, name: str) -> tuple[Node, str]:
+        """A time under a name, and its type: a wall clock that jumps is read as instants, as lengths of time need."""
+        node = self.column(name)
+        if column.type == "instant" or column.zone in {"UTC", "Etc/UTC", None}:
+            return node, column.type
+        assert column.zone is not None
+        return self.dialect.as_instant(node, column.zone, column.twice), "instant"
 
     def invitation_rows(self, invitations: Roll) -> exp.Query:
         rule = self.chain.rule
@@ -325,8 +338,9 @@ class ChainSql:
         assert rule.contact_cap is not None
         # Of whole microseconds since a day: an interval of days would be longer where a clock jumps.
         origin = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-        start = origin if time.type == "instant" else origin.replace(tzinfo=None)
-        clock = self.dialect.elapsed(self.column(time.name), self.dialect.moment(start), time.type)
+        at, kind = self.moment(time, time.name)
+        start = origin if kind == "instant" else origin.replace(tzinfo=None)
+        clock = self.dialect.elapsed(at, self.dialect.moment(start), kind)
         length = int(rule.contact_cap.per.total_seconds()) * _MICROSECOND
         frame = exp.WindowSpec(
             kind="RANGE", start=number(length), start_side="PRECEDING", end=number(1), end_side="PRECEDING"

@@ -21,7 +21,7 @@ def exclusions_of(registry: Registry, metric: Metric) -> tuple[Exclusion, ...]:
     )
 
 
-def taken(exclusion: Exclusion, source: Source, time: Column, zone: str) -> Expr:
+def takes(exclusion: Exclusion, source: Source, time: Column, zone: str) -> Expr:
     """The condition under which an exception takes a row: its predicate is true and the row lies in its days."""
     where = canonical(inlined(exclusion.where, source))
     low, high = (bound(time, day_start(day, zone)) for day in (exclusion.start, exclusion.end))
@@ -34,7 +34,7 @@ def taken(exclusion: Exclusion, source: Source, time: Column, zone: str) -> Expr
 def left_in(exclusion: Exclusion, source: Source, time: Column, zone: str) -> Expr:
     """The condition under which a row stays: NULL keeps it."""
     nullable = infer(exclusion.where, source_scope(source)).nullable or time.nullable
-    return kept(taken(exclusion, source, time, zone), nullable=nullable)
+    return kept(takes(exclusion, source, time, zone), nullable=nullable)
 
 
 def chain(

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from cxgov.compiler.chains import takes
 from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.sql import dialect_text
 from cxgov.compiler.trees import Node, conjunction, number, select, string
 from cxgov.engines.protocol import Engine, check_columns
-from cxgov.language.model import Registry, Source
+from cxgov.language.model import Exclusion, Registry, Source
+from cxgov.language.scopes import column_scope
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Rows of a source that break one of its declarations."""
+    """Rows of a source that break one of its declarations; none where an exclusion takes nothing."""
 
     source: str
     rule: str
@@ -43,7 +46,30 @@ def check_sources(engine: Engine, sources: Sequence[Source], registry: Registry)
             count = engine.rows(dialect_text(dialect, item.sql))[0][0]
             if count:
                 found.append(Finding(source.id, item.rule, int(count), item.message))
+        for exclusion in registry.exclusions.values():
+            if exclusion.source == source.id and not engine.rows(_taken(exclusion, registry, dialect))[0][0]:
+                message = f"no row is one that {exclusion.id} takes: it documents an exception that never was"
+                found.append(Finding(source.id, "exclusion", 0, message))
     return tuple(found)
+
+
+def _taken(exclusion: Exclusion, registry: Registry, dialect: Dialect) -> str:
+    """Counts the rows that an exclusion takes from any of its metrics, whatever else counts for them."""
+    source = registry.sources[exclusion.source]
+    scope = {
+        name: named._replace(type=named.type._replace(nullable=False)) for name, named in column_scope(source).items()
+    }
+    scalars = Scalars(dialect, scope, dialect.column, columns=True)
+    times = dict.fromkeys(registry.metrics[metric].time for metric in exclusion.metrics)
+    zone = registry.calendar.zone
+    either = [
+        exp.Paren(this=scalars.node(takes(exclusion, source, source.columns[time], zone))) for time in times if time
+    ]
+    where: Node = either[0]
+    for one in either[1:]:
+        where = exp.Or(this=where, expression=one)
+    counted = select([exp.Count(this=exp.Star())], dialect.relation(source.relation), where=[where])
+    return dialect_text(dialect, counted)
 
 
 def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_Check]:

@@ -46,7 +46,7 @@ def estimates(result: Result, output: Output) -> list[Estimate]:
                 n=row[place["n"]],
                 status=status,
                 # A total of no rows is 0, and nothing tells how far off that may be.
-                method=its.method if row[place["n"]] else "none",
+                method="none" if status == "ok" and row[place["n"]] == 0 else its.method,
                 scale=its.scale / its.divisor,
                 sums={role: float(value) for role, value in sums.items()} if status == "ok" else {},
                 centred=its.centred,
