@@ -1,6 +1,7 @@
 """Three organisations' real data: what the definitions say is what independent computations found."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ FILES = {
 }
 PERIODS = {
     "nps": "2017-05",
+    "nps_weighted": "2017-05",
     "csat_top2": "2017-05",
     "ces_like_wayfinding": "2017-05",
     "nps_item_response_rate": "2017-05",
@@ -78,6 +80,31 @@ def test_a_blank_score_is_nobody_s(real: Loaded, connection: str) -> None:
     [(_, n, _, rate, everyone, _)] = answer(real, connection, "nps", "nps_item_response_rate", period="2017-05")
     assert (n, everyone) == (2746, 2831)
     assert rate == pytest.approx(100 * n / everyone)
+
+
+@pytest.mark.parametrize("connection", CONNECTIONS)
+def test_the_weighted_score_has_a_linearised_interval(real: Loaded, shared: Path, connection: str) -> None:
+    """The survey house's weights weigh the value and its error, row by row as a survey statistician would."""
+    file = shared / "data" / "real_cx" / "survey_responses.parquet"
+    rows = (
+        duckdb.connect()
+        .execute(
+            "select weight, (likelihood_to_recommend >= 9)::int - (likelihood_to_recommend <= 6)::int "
+            f"from read_parquet('{file}') where likelihood_to_recommend is not null"
+        )
+        .fetchall()
+    )
+    whole = sum(weight for weight, _ in rows)
+    value = sum(weight * score for weight, score in rows) / whole
+    added = [weight * (score - value) / whole for weight, score in rows]
+    error = 100 * math.sqrt(len(rows) / (len(rows) - 1) * sum(each**2 for each in added))
+    result = run(real, Query(metrics=("nps_weighted",), period="2017-05", stats="full"), connection=connection)
+    [row] = result.rows
+    found = dict(zip([column.role for column in result.columns], row, strict=True))
+    assert found["n"] == 2746
+    assert found["value"] == pytest.approx(100 * value)
+    assert found["high"] - found["value"] == pytest.approx(1.9599639845400536 * error)
+    assert found["value"] - found["low"] == pytest.approx(1.9599639845400536 * error)
 
 
 def test_the_engines_agree_on_every_line(real: Loaded) -> None:
