@@ -143,7 +143,10 @@ BY_HAND_ARG_MAX: Final = BY_HAND.replace(
         )),
         region, tier, 1 AS place
 """,
-).replace("to_microseconds(1814400000000)\n", "to_microseconds(1814400000000)\n    GROUP BY answers.customer_id, region, tier\n")
+).replace(
+    "to_microseconds(1814400000000)\n",
+    "to_microseconds(1814400000000)\n    GROUP BY answers.customer_id, region, tier\n",
+)
 
 
 def registry() -> Loaded:

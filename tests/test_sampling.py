@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
-from cxgov.api import Query, check
+from cxgov.api import Query, check, run
 from cxgov.compiler.attrition import attrition, excepted
 from cxgov.compiler.drawing import compile_draw
 from cxgov.compiler.planning import plan
+from cxgov.engines.protocol import DataBroken
 from tests.support import Document, Maker, World, exclusion, metric, sampling, source
 
 Row = Mapping[str, Any]
@@ -457,3 +458,103 @@ def test_a_draw_does_not_see_who_answered(quick: Maker, seed: int) -> None:
         if row["status"] == "active" and asked[row["id"]] < 2 and below(row["id"], 0.6)
     )
     assert drawn_ids == [wanted] * len(drawn_ids)
+
+
+# --- keys, clocks, broken data ---
+
+
+def composite(rule: Document) -> tuple[list[Document], dict[str, list[Row]]]:
+    """The survey with customers of two columns, drawn as before."""
+    data = drawn(15)
+    made = documents(rule)
+    keyed = {"customers": ["org", "number"], "invitations": ["org", "number"], "responses": ["org", "number"]}
+    for its in made:
+        if its["kind"] == "Source":
+            its["columns"] = {**its["columns"], "org": {"type": "text"}, "number": {"type": "integer"}}
+            its["entities"]["customer"] = {**its["entities"]["customer"], "key": keyed[its["id"]]}
+            if its["id"] == "customers":
+                its["key"] = ["org", "number"]
+    split: dict[str, list[Row]] = {
+        name: [
+            {**row, "org": "ab"[int(key[1:]) % 2], "number": int(key[1:]) // 2}
+            for row in rows
+            for key in [row["id"] if name == "customers" else row["customer_id"]]
+        ]
+        for name, rows in data.items()
+    }
+    return made, split
+
+
+def test_a_unit_can_have_a_key_of_several_columns(quick: Maker) -> None:
+    """Its parts are joined by a colon for the draw, and all of them meet in every join."""
+    made, data = composite({**RULE, "weights": {"method": "inclusion"}})
+    made[3]["select"] = {"method": "hash", "fraction": 0.6, "salt": "wave"}
+    world = quick(made, data)
+    active = [row for row in data["customers"] if row["status"] == "active"]
+    chosen = {(row["org"], row["number"]) for row in active if below(f"{row['org']}:{row['number']}", 0.6)}
+    for engine in world.engines:
+        left = dict(left_by_step(world, engine))
+        inside = [
+            row
+            for row in data["responses"]
+            if START <= row["at"] < END and row["channel"] != "internal" and (row["org"], row["number"]) in chosen
+        ]
+        assert left["selected"] == len(inside) > left["one_per_unit"] > 0
+    [row] = by_name(world, period="2026-Q3", stats="full")
+    assert row["nps_low"] <= row["nps"] <= row["nps_high"]
+
+
+def test_a_window_is_as_long_as_its_time_where_the_clock_jumps(quick: Maker) -> None:
+    """Twelve days are so many hours: on a wall clock that went back an hour meanwhile, they end an hour sooner."""
+    clock = {"type": "local", "zone": "America/New_York", "twice": "first", "missing": "error"}
+    rule = {
+        "invited": RULE["invited"],
+        "responded": {**RULE["responded"], "within": "12 days"},
+        "contact_cap": {"at_most": 1, "per": "12 days"},
+    }
+    made = documents(rule)
+    made[1]["columns"]["sent_at"] = clock
+    made[2]["columns"]["at"] = clock
+    sent = datetime(2026, 10, 25, 12, 0)
+    late, again = datetime(2026, 11, 6, 11, 30), datetime(2026, 11, 6, 11, 15)
+    base = {"customer_id": "c1", "score": 9, "channel": "sms", "weight": 1.0}
+    data = {
+        "customers": [{"id": "c1", "tier": "gold", "value": 1.0}],
+        # The second went out 11 days, 23 hours and a quarter after the first by the clock, and 12 and a quarter later.
+        "invitations": [
+            {"id": 1, "customer_id": "c1", "sent_at": sent},
+            {"id": 2, "customer_id": "c1", "sent_at": again},
+        ],
+        "responses": [
+            {"id": 1, "invitation_id": 1, "at": late, **base},
+            {"id": 2, "invitation_id": 1, "at": datetime(2026, 11, 6, 10, 30), **base},
+            {"id": 3, "invitation_id": 2, "at": late, **base},
+        ],
+    }
+    world = quick(made, data)
+    for engine in world.engines:
+        query = Query(metrics=("nps",), period="2026-Q4")
+        counted = attrition(plan(world.loaded.registry, query, stepwise=True), engine)
+        rows = [row[1] for row in world.sessions[engine](counted.sql)]
+        left = dict(zip([step.step for step in counted.steps], rows, strict=True))
+        assert (left["invited"], left["within_cap"], left["responded"]) == (3, 3, 2)
+
+
+def test_broken_data_stops_the_answer(make: Maker) -> None:
+    """A key that stands twice in the frame or among invitations, a weight below 0 and none at all."""
+    data = drawn(16)
+    twice = {**data, "customers": [*data["customers"], *data["customers"]]}
+    asked_twice = {**data, "invitations": [*data["invitations"], *data["invitations"]]}
+    column = {"weights": {"method": "column", "column": "weight"}}
+    below_zero = {**data, "responses": [{**row, "weight": -row["weight"]} for row in data["responses"]]}
+    broken_data: list[tuple[Document, Mapping[str, Sequence[Row]], str]] = [
+        (RULE, twice, "as a key of customers or invitations stands more than once"),
+        (RULE, asked_twice, "as a key of customers or invitations stands more than once"),
+        (column, below_zero, "have no weight, or one below 0, in responses.weight"),
+    ]
+    for rule, rows, message in broken_data:
+        world = make(documents(rule), rows)
+        for engine in world.engines:
+            with pytest.raises(DataBroken) as broken:
+                run(world.loaded, Query(metrics=("nps",), period="2026-Q3"), connection=engine)
+            assert message in str(broken.value)

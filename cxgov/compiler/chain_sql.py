@@ -166,15 +166,15 @@ class ChainSql:
         conditions = [*population, *(self.inside(where) for where in chain.population)]
         if rule is not None and rule.deduplicate is not None and chain.frame is None:
             conditions += [self.known(name) for name in chain.unit if self.scan.source.columns[name].nullable]
-        said = " and ".join(str(where) for where in chain.population)
         relation = self.dialect.relation(self.scan.source.relation)
-        why = f"rows of the period{f' where {said}' if said else ''}"
+        why = f"rows of the period{f' where {said(chain.population)}' if chain.population else ''}"
         self.keep("population", why, select(cells, relation, where=conditions))
         self.chosen()
         self.asked()
         if chain.valid:
-            valid = " and ".join(str(where) for where in chain.valid)
-            self.filtered("valid", f"no valid answer: {valid}", [self.inside(where) for where in chain.valid])
+            self.filtered(
+                "valid", f"no valid answer: {said(chain.valid)}", [self.inside(where) for where in chain.valid]
+            )
         self.deduplicated()
         if chain.exclusions:
             listed = ", ".join(exclusion.id for exclusion, _ in chain.exclusions)
@@ -222,8 +222,8 @@ class ChainSql:
         extra = self.cells
         if rule.weights is not None and rule.weights.method == "value":
             extra = [*extra, self.weight]
-        where = " and ".join(str(part) for part in frame.conditions)
-        outside = f"no {rule.unit} of {frame.source.id}{f' where {where}' if where else ''}"
+        outside = f"no {rule.unit} of {frame.source.id}"
+        outside += f" where {said(frame.conditions)}" if frame.conditions else ""
         if drawn is None or self.every_step:
             # Whom the draw takes is in the frame: joined once where nobody counts what is left between.
             self.joined("in_frame", outside, roster, keys, extra if drawn is None else [])
@@ -467,6 +467,12 @@ class ChainSql:
 
     def meets(self, left: str, right: str, keys: list[str]) -> Node:
         return conjunction([exp.EQ(this=self.column(key, left), expression=self.column(key, right)) for key in keys])
+
+
+def said(conditions: Sequence[Expr]) -> str:
+    """Conditions as a person writes them: the brackets around the whole of one go, where ``and`` needs none."""
+    texts = [(str(condition), condition.op) for condition in conditions]
+    return " and ".join(text[1:-1] if text.startswith("(") and op != "or" else text for text, op in texts)
 
 
 def drawn(dialect: Dialect, keys: Sequence[Node], salt: str, fraction: Decimal | int) -> Node:

@@ -25,6 +25,7 @@ from cxgov.compiler.trees import Node, case, cast, join, number, ordinals, selec
 from cxgov.language.expressions import Expr
 from cxgov.language.typecheck import Named, Type, infer
 
+_SINGLE_CELLS: Final = "hides single cells only: `cxgov run` hides those from which they could be computed"
 _NOT_NULL: Final = {kind: Named(Type(kind, nullable=False)) for kind in ("integer", "decimal", "double")}
 
 
@@ -69,7 +70,8 @@ def to_sql(plan: Plan, dialect_name: str) -> Compiled:
     dialect = dialect_named(dialect_name)
     statement = _Statement(plan, dialect)
     text = dialect_text(dialect, statement.tree())
-    return Compiled(f"{header(plan)}\n{text}\n", dialect.name, tuple(statement.columns()), plan)
+    note = f"\n-- {_SINGLE_CELLS}" if plan.tells_hidden else ""
+    return Compiled(f"{header(plan)}{note}\n{text}\n", dialect.name, tuple(statement.columns()), plan)
 
 
 def data_checks(compiled: Compiled) -> tuple[DataCheck, ...]:
@@ -101,8 +103,6 @@ def header(plan: Plan) -> str:
         lines.append(f"as of {plan.as_of:%Y-%m-%dT%H:%M:%SZ}")
     if plan.current:
         lines.append(f"as it is now, not as it was: {', '.join(plan.current)}")
-    if plan.tells_hidden:
-        lines.append("hides single cells only: `cxgov run` hides those from which they could be computed")
     return "\n".join(f"-- {line}" for line in lines)
 
 
