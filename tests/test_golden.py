@@ -51,11 +51,18 @@ def test_the_text_is_the_one_that_was_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_statement_is_one_select_of_its_dialect(name: str) -> None:
-    """It is read back as one query, and names every column that it gives."""
+    """It is read back as one query, and names every column that it gives: `*` stands over its own tables alone."""
     found = tree(name)
     assert isinstance(found, exp.Select)
     assert not list(found.find_all(exp.Command, exp.Placeholder, exp.Parameter))
-    assert not [star for star in found.find_all(exp.Star) if not isinstance(star.parent, exp.Count)]
+    assert not [star for select in found.selects for star in select.find_all(exp.Star)]
+    own = {table.alias for table in found.ctes}
+    for star in found.find_all(exp.Star):
+        if not isinstance(star.parent, exp.Count):
+            select = star.find_ancestor(exp.Select)
+            assert select is not None
+            read = [source.this for source in (select.args["from_"], *select.args.get("joins", ()))]
+            assert {table.name for source in read for table in source.find_all(exp.Table)} <= own
     assert all(column.alias_or_name for column in found.selects)
 
 
@@ -84,7 +91,7 @@ def test_a_statement_asks_neither_clock_nor_session(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_quotient_is_of_doubles_and_never_of_zero(name: str) -> None:
-    """What is divided was cast to a double, and what divides is a number other than 0 or guarded by NULLIF."""
+    """What is divided was cast to a double or is a root, and what divides is a number but 0 or guarded by NULLIF."""
     for quotient in tree(name).find_all(exp.Div):
         below = quotient.expression
         assert isinstance(below, exp.Nullif) or (isinstance(below, exp.Literal) and float(below.this) != 0), (
@@ -94,7 +101,8 @@ def test_a_quotient_is_of_doubles_and_never_of_zero(name: str) -> None:
         while isinstance(above, exp.Div | exp.Paren):
             above = above.this
         quantile = isinstance(above, exp.Column) and above.name.endswith("_quantile")
-        assert quantile or (isinstance(above, exp.Cast) and above.is_type("double")), quotient.sql()
+        double = isinstance(above, exp.Sqrt) or (isinstance(above, exp.Cast) and above.is_type("double"))
+        assert quantile or double, quotient.sql()
 
 
 @pytest.mark.parametrize("name", COMPILED)

@@ -24,7 +24,7 @@ from sqlglot import exp
 from cxgov.compiler.dialects import Dialect
 from cxgov.compiler.plan import Chain, Roll, Scan
 from cxgov.compiler.scalars import Scalars
-from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, select, string
+from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, quotient, select, string
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Column, Source
 from cxgov.language.scopes import column_scope
@@ -348,7 +348,8 @@ class ChainSql:
         return exp.Window(
             this=exp.Count(this=exp.Star()),
             partition_by=[self.column(name) for name in invitations.unit],
-            order=exp.Order(expressions=[exp.Ordered(this=clock, desc=False, nulls_first=False)]),
+            # No time is NULL, and not every dialect takes a word about it here.
+            order=exp.Order(expressions=[exp.Ordered(this=clock, desc=False, nulls_first=True)]),
             spec=frame,
         )
 
@@ -431,7 +432,7 @@ class ChainSql:
             together = exp.Window(this=exp.Sum(this=rows.copy()), partition_by=[key.copy() for key in part])
             rows = case([(lacking, together)], rows)
             target = case([(lacking.copy(), self.column(units, whole))], target)
-        weight = exp.Div(this=cast(target, "double"), expression=rows, typed=True)
+        weight = quotient(cast(target, "double"), rows)
         cells = [*ours, self.dialect.alias(weight, self.weight), self.dialect.alias(rows.copy(), self.cell_rows)]
         if collapse is not None:
             # Which rows share a weight and a mean: those of a cell, or of the group that it was joined to.

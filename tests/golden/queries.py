@@ -57,6 +57,14 @@ QUERIES: Final[dict[str, tuple[Path, Query]]] = {
         REFERENCE,
         Query(metrics=("expansion_mrr", "new_mrr_mean", "active_requesters"), period="2026-Q3"),
     ),
+    "sampled_by_month": (
+        REFERENCE,
+        Query(metrics=("nps_relationship",), by=("customer.region",), grain="month", period="2026-Q3", stats="full"),
+    ),
+    "sampled_by_value": (
+        REFERENCE,
+        Query(metrics=("nps_by_value", "csat_relationship"), where="channel <> 'sms'", period="2026-Q3", stats="full"),
+    ),
     "wall_clock_days": (REAL, Query(metrics=("sla_adherence",), by=("channel",), grain="day", period="2011-07")),
     "no_time": (REAL, Query(metrics=("churn_rate", "churn_rate_complained"), by=("tariff_plan",))),
 }
