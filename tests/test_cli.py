@@ -15,6 +15,8 @@ import cxgov
 from cxgov.cli import memory as memory_module
 from cxgov.cli.main import BUG, CANNOT_SAY, COMMANDS, INTERRUPTED, NO, OK, exit_code
 from cxgov.cli.memory import validate_with_memory
+from cxgov.evaluation.judgements import Evaluation
+from tests.judged import PICTURES, evaluation
 
 ROOT = Path(__file__).parent.parent
 CSAT = "definitions/csat.yaml"
@@ -76,6 +78,10 @@ def test_init_writes_nothing_over_what_is_there(registry: Path, capsys: pytest.C
         (["show", "nothing"], CANNOT_SAY),
         (["validate", "--registry", "nowhere"], CANNOT_SAY),
         (["check", "nothing"], CANNOT_SAY),
+        (["evaluate", "--period", "2026-Q1"], CANNOT_SAY),
+        (["evaluate"], CANNOT_SAY),
+        (["sample", "nothing", "--period", "2026-Q1"], CANNOT_SAY),
+        (["sample", "nothing", "--period", "2026-Q1", "--dialect", "duckdb"], CANNOT_SAY),
     ],
 )
 def test_exit_codes(registry: Path, arguments: list[str], code: int) -> None:
@@ -99,6 +105,8 @@ def test_an_invalid_registry_is_the_answer_of_validate_and_stops_every_other_com
         ["show", "nps"],
         ["graph"],
         ["check"],
+        ["evaluate", "--period", "2026-Q1"],
+        ["sample", "nothing", "--period", "2026-Q1"],
     ):
         assert exit_code(arguments) == CANNOT_SAY
         err = capsys.readouterr().err
@@ -216,6 +224,68 @@ def test_a_bug_is_said_to_be_one(
     monkeypatch.setattr("cxgov.api.compile", broken)
     assert exit_code(["compile", "nps", "--period", "2026-Q1"]) == BUG
     assert "a bug: ZeroDivisionError: of ours" in capsys.readouterr().err
+
+
+def test_evaluate_prints_writes_and_ends_with_1_at_a_breach(
+    registry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names are passed on as given; pictures go to a folder of their own, and which ones is said apart."""
+    asked: list[object] = []
+
+    def evaluated(_: object, wanted: object, **options: object) -> Evaluation:
+        asked.append((wanted, options))
+        return evaluation(PICTURES["falling"], PICTURES["five"])
+
+    monkeypatch.setattr("cxgov.api.evaluate", evaluated)
+    question = ["evaluate", "nps", "nps_day", "--period", "2026-01"]
+    assert exit_code(question) == NO
+    assert asked == [(("nps", "nps_day"), {"period": "2026-01", "connection": None, "history": 8})]
+    text = capsys.readouterr().out
+    assert text.startswith("breach  Daily NPS")
+    for form, start in (("json", "{"), ("markdown", "# Evaluation")):
+        assert exit_code([*question, "--format", form, "--into", "answer", "--svg", "charts/of"]) == NO
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.splitlines() == [str(Path("charts/of/nps_day_2026-01-05.svg"))] * 2
+        assert Path("answer").read_text(encoding="utf-8").startswith(start)
+    assert [path.name for path in Path("charts/of").iterdir()] == ["nps_day_2026-01-05.svg"]
+    assert Path("charts/of/nps_day_2026-01-05.svg").read_text(encoding="utf-8").startswith("<svg")
+    monkeypatch.setattr("cxgov.api.evaluate", lambda *_, **__: evaluation(PICTURES["five"]))
+    assert exit_code(question) == OK
+
+
+def test_evaluate_of_data(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (registry / "threshold.yaml").write_text(THRESHOLD.replace("below: 50", "below: 1"), encoding="utf-8")
+    assert exit_code(["evaluate", "--period", "2026-Q1", "--history", "1"]) == OK
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if " | 2026-0" in line] == ["good"] * 3
+    assert exit_code(["evaluate", "csat", "--period", "2026-Q1", "--history", "1"]) == OK
+    assert capsys.readouterr().out == out
+    edit(registry, "threshold.yaml", "below: 1", "below: 99")
+    assert exit_code(["evaluate", "csat_month", "--period", "2026-01"]) == NO
+    assert exit_code(["evaluate", "nps", "--period", "2026-01"]) == CANNOT_SAY
+    assert "has no threshold" in capsys.readouterr().err
+
+
+def test_sample_draws_a_list_or_prints_its_statement(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = "frame: {source: survey_responses}\nselect: {method: hash, fraction: 0.5, salt: a}\nminimum:"
+    (registry / "sampling.yaml").write_text(RULE.replace("minimum:", drawn), encoding="utf-8")
+    question = ["sample", "everyone", "--period", "2026-Q1"]
+    assert exit_code(question) == OK
+    told = capsys.readouterr()
+    header, *keys = told.out.splitlines()
+    assert header == "response_id"
+    assert keys == sorted(set(keys), key=int)
+    assert told.err == f"{len(keys):,} drawn by everyone for 2026-Q1 (2026-01-01 to before 2026-04-01)\n"
+    assert exit_code([*question, "--output", "table", "--into", "list.txt"]) == OK
+    assert capsys.readouterr().out == ""
+    assert Path("list.txt").read_text(encoding="utf-8").split()[1:] == keys
+    assert exit_code([*question, "--sql"]) == OK
+    assert "md5(" in capsys.readouterr().out.lower()
+    assert exit_code([*question, "--sql", "--dialect", "bigquery"]) == OK
+    assert "AS STRING" in capsys.readouterr().out
+    assert exit_code([*question, "--dialect", "bigquery"]) == CANNOT_SAY
+    assert "--sql" in capsys.readouterr().err
 
 
 DERIVED = """\

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from cxgov.cli.main import COMMANDS, commands
+from cxgov.reports.evaluations import as_json as evaluation_as_json
 from cxgov.reports.results import as_json
+from tests.judged import PICTURES, evaluation
 from tests.support import Maker, metric, source
 
 ROOT: Final = Path(__file__).parents[1]
@@ -164,3 +166,54 @@ def test_run_and_check_of_a_new_registry(tmp_path: Path) -> None:
         file.write("1,2026-03-01T10:00:00Z,fax,7,\n")
     rules = [finding["rule"] for finding in printed("check", "--format", "json", *place)["findings"]]
     assert rules == ["key", "values", "range"]
+
+
+def test_evaluate_of_everything_that_a_judgement_can_be() -> None:
+    data = held("evaluate", evaluation_as_json(evaluation(*PICTURES.values(), early=True)))
+    assert {its["band"] for its in data["judgements"]} >= {"breach", "watch", "good", None}
+    assert {point["status"] for its in data["judgements"] for point in its["series"]} == {"ok", "suppressed", "no_data"}
+
+
+DOCUMENTS = {
+    "threshold.yaml": """\
+apiVersion: cxgov/v1
+kind: Threshold
+id: csat_chat
+version: 1.0.0
+title: CSAT in the chat
+owner: cx
+metric: csat
+grain: month
+scope: {channel: chat}
+target: 80
+bands: [{name: breach, below: 5}, {name: good}]
+meaningful_change: 2
+""",
+    "sampling.yaml": """\
+apiVersion: cxgov/v1
+kind: Sampling
+id: half
+version: 1.0.0
+title: Half of all
+owner: cx
+source: survey_responses
+unit: response
+frame: {source: survey_responses}
+select: {method: hash, fraction: 0.5, salt: half}
+""",
+}
+
+
+def test_evaluate_and_sample_of_a_new_registry(tmp_path: Path) -> None:
+    CliRunner().invoke(commands, ["init", str(tmp_path)], standalone_mode=False)
+    for name, text in DOCUMENTS.items():
+        (tmp_path / "metrics" / name).write_text(text, encoding="utf-8")
+    place = ("--registry", str(tmp_path / "metrics"))
+    data = printed("evaluate", "--period", "2026-Q1", "--history", "2", "--format", "json", *place)
+    assert [its["reading"]["name"] for its in data["judgements"]] == ["2026-01", "2026-02", "2026-03"]
+    assert data["breached"] is False
+    assert data["judgements"][0]["threshold"]["scope"] == {"channel": "chat"}
+    assert {its["change"]["state"] for its in data["judgements"][1:]} != {"insufficient_n"}
+    drawn = printed("sample", "half", "--period", "2026-Q1", "--output", "json", *place)
+    assert drawn["drawn"] == len(drawn["rows"]) > 0
+    assert drawn["columns"] == ["response_id"]

@@ -543,6 +543,9 @@ def test_a_window_is_as_long_as_its_time_where_the_clock_jumps(quick: Maker) -> 
 def test_broken_data_stops_the_answer(make: Maker) -> None:
     """A key that stands twice in the frame or among invitations, a weight below 0 and none at all."""
     data = drawn(16)
+    twice: Mapping[str, Sequence[Row]]
+    asked_twice: Mapping[str, Sequence[Row]]
+    below_zero: Mapping[str, Sequence[Row]]
     twice = {**data, "customers": [*data["customers"], *data["customers"]]}
     asked_twice = {**data, "invitations": [*data["invitations"], *data["invitations"]]}
     column = {"weights": {"method": "column", "column": "weight"}}

@@ -1,7 +1,7 @@
 """The ``cxgov`` command: its subcommands, each imported when it is used, and the one place that decides exit codes.
 
 0  yes
-1  no: an invalid registry (of ``validate``), declarations that the data breaks (of ``check``)
+1  no: an invalid registry (of ``validate``), data that breaks a declaration (of ``check``), a breach (of ``evaluate``)
 2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine that fails
 3  a bug
 130  interrupted
@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "graph": "Draw sources and metrics as a Mermaid graph.",
     "compile": "Compile metrics to one SQL statement.",
     "run": "Compile metrics and run the statement on a connection.",
+    "sample": "Draw whom a sampling rule invites for a period.",
+    "evaluate": "Say where metrics stand by their thresholds, and what their changes mean.",
     "check": "Hold the data against the sources' declarations.",
     "rules": "Print the rules that a registry is checked by.",
     "dialects": "Print the SQL dialects and how they are held.",

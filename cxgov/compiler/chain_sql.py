@@ -27,7 +27,7 @@ from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, quotient, select, string
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Column, Source
-from cxgov.language.scopes import column_scope
+from cxgov.language.scopes import sure_scope
 
 # What the names of a chain's tables end in.
 STEPS: Final = (
@@ -87,6 +87,7 @@ class ChainSql:
         self.place = self.free("place")
         self.cell_rows = self.free("rows_in_cell")
         self.steps = Steps()
+        self.known_scalars: dict[str, Scalars] = {}
 
     @property
     def base(self) -> str:
@@ -151,11 +152,9 @@ class ChainSql:
         return self.dialect.column(name, table)
 
     def scalars(self, source: Source) -> Scalars:
-        scope = {
-            name: named._replace(type=named.type._replace(nullable=False))
-            for name, named in column_scope(source).items()
-        }
-        return Scalars(self.dialect, scope, self.column, columns=True)
+        if source.id not in self.known_scalars:
+            self.known_scalars[source.id] = Scalars(self.dialect, sure_scope(source), self.column, columns=True)
+        return self.known_scalars[source.id]
 
     def build(self, population: list[Node], bucket: Node | None) -> Steps:
         """All tables. ``population`` are the conditions on the source's rows, ``bucket`` tells a row's own."""

@@ -16,7 +16,7 @@ from cxgov.compiler.sql import dialect_text
 from cxgov.compiler.trees import Node, conjunction, number, select
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.model import Registry, Sampling, Source
-from cxgov.language.scopes import column_scope
+from cxgov.language.scopes import sure_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,7 @@ def _not_too_often(dialect: Dialect, rule: Sampling, roster: Source, sent: Sourc
 
 
 def _scalars(dialect: Dialect, roster: Source) -> Scalars:
-    scope = {
-        name: named._replace(type=named.type._replace(nullable=False)) for name, named in column_scope(roster).items()
-    }
-    return Scalars(dialect, scope, lambda name: dialect.column(name, roster.id), columns=True)
+    return Scalars(dialect, sure_scope(roster), lambda name: dialect.column(name, roster.id), columns=True)
 
 
 def _relation(dialect: Dialect, roster: Source) -> exp.Table:

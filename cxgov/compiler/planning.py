@@ -75,6 +75,7 @@ class _Planner:
         self.unexcepted: set[str] = set()
         self.scans: dict[object, _Draft] = {}
         self.scopes: dict[str, dict[str, Named]] = {}
+        self.columns: dict[str, dict[str, Named]] = {}
         self.current: dict[str, None] = {}
         self.placed: dict[str, Placed] = {}
         self.taken = {"period_start", "partial"}
@@ -233,6 +234,11 @@ class _Planner:
             self.scopes[source.id] = source_scope(source)
         return self.scopes[source.id]
 
+    def columns_of(self, source: Source) -> dict[str, Named]:
+        if source.id not in self.columns:
+            self.columns[source.id] = column_scope(source)
+        return self.columns[source.id]
+
     def route(self, path: str, source: Source) -> Route:
         try:
             return route(path, source, self.registry.sources)
@@ -389,7 +395,7 @@ class _Planner:
             if source.interval is None:
                 self.current[path] = None
         tree = canonical(inlined(way.dimension.expression, source))
-        kind = infer(tree, column_scope(source))
+        kind = infer(tree, self.columns_of(source))
         return Split(name=path.replace(".", "__"), path=path, table=alias, expression=tree, type=kind.name)
 
     def table(self, trail: tuple[Hop, ...], parent: str, draft: _Draft, as_of: datetime | None, path: str) -> Table:
@@ -426,7 +432,7 @@ class _Planner:
         scope = {}
         for path, split in ways.items():
             source = next((t.source for t in draft.tables.values() if t.alias == split.table), draft.source)
-            columns = column_scope(source)
+            columns = self.columns_of(source)
             values = columns[str(split.expression.value)].values if split.expression.op == "name" else ()
             scope[path] = Named(infer(split.expression, columns)._replace(nullable=True), values)
         try:

@@ -10,7 +10,7 @@ from cxgov.compiler.plan import Component, Plan, Scan, Split, Table
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import Node, call, case, cast, conjunction, join, number, ordinals, product, select
 from cxgov.language.expressions import Expr, names
-from cxgov.language.scopes import column_scope
+from cxgov.language.scopes import sure_scope
 from cxgov.language.typecheck import Named, strict
 
 
@@ -62,12 +62,9 @@ class ScanSql:
     def for_table(self, alias: str) -> Scalars:
         source = self.scan.table_source(alias)
         qualifier = alias if self.qualified else None
-        # Whether a value can be NULL was settled before; here only its type is asked for.
-        scope = {
-            name: named._replace(type=named.type._replace(nullable=False))
-            for name, named in column_scope(source).items()
-        }
-        return Scalars(self.dialect, scope, lambda name: self.dialect.column(name, qualifier), columns=True)
+        return Scalars(
+            self.dialect, sure_scope(source), lambda name: self.dialect.column(name, qualifier), columns=True
+        )
 
     def own(self, name: str) -> Node:
         return self.dialect.column(name, self.alias if self.qualified else None)

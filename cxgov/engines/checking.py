@@ -12,7 +12,7 @@ from cxgov.compiler.sql import dialect_text
 from cxgov.compiler.trees import Node, conjunction, number, select, string
 from cxgov.engines.protocol import Engine, check_columns
 from cxgov.language.model import Exclusion, Registry, Source
-from cxgov.language.scopes import column_scope
+from cxgov.language.scopes import sure_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,7 @@ def check_sources(engine: Engine, sources: Sequence[Source], registry: Registry)
 def _taken(exclusion: Exclusion, registry: Registry, dialect: Dialect) -> str:
     """Counts the rows that an exclusion takes from any of its metrics, whatever else counts for them."""
     source = registry.sources[exclusion.source]
-    scope = {
-        name: named._replace(type=named.type._replace(nullable=False)) for name, named in column_scope(source).items()
-    }
-    scalars = Scalars(dialect, scope, dialect.column, columns=True)
+    scalars = Scalars(dialect, sure_scope(source), dialect.column, columns=True)
     times = dict.fromkeys(registry.metrics[metric].time for metric in exclusion.metrics)
     zone = registry.calendar.zone
     either = [

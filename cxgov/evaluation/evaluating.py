@@ -82,7 +82,7 @@ def evaluate(
     what else is shown.
 
     Raises:
-        Refused: a threshold or the period does not exist, or the period has no whole bucket of a threshold's grain.
+        Refused: a threshold or the period does not exist, or the period has no whole bucket that any of them judges.
         EngineError: the engine does not answer, or the data breaks what its source declares.
     """
     return _Evaluating(registry, engine, history, now).evaluation(chosen(registry, wanted), period)
@@ -103,6 +103,13 @@ class _Evaluating:
     def evaluation(self, shown: list[Threshold], name: str) -> Evaluation:
         period = named_period(name, self.calendar)
         wanted = [(threshold, bucket) for threshold in shown for bucket in self.whole(threshold, period)]
+        if not wanted:
+            raise Refused(
+                f"{period.name} holds no whole {' or '.join(sorted({its.grain for its in shown}))}, "
+                f"which {listed([its.id for its in shown])} judge{'s' if len(shown) == 1 else ''}",
+                "Ask for a longer period, or for other thresholds.",
+            )
+        shown = list({threshold.id: threshold for threshold, _ in wanted}.values())
         judged = {(threshold.id, bucket): threshold for threshold, bucket in wanted}
         # A family is judged whole, whichever of it is shown.
         for threshold, bucket in wanted:
@@ -115,13 +122,8 @@ class _Evaluating:
     # --- which buckets ---
 
     def whole(self, threshold: Threshold, period: Period) -> list[Bucket]:
-        found = [bucket for bucket in buckets(period, threshold.grain, self.calendar) if not bucket.partial]
-        if not found:
-            raise Refused(
-                f"{period.name} holds no whole {threshold.grain}, which {threshold.id} judges",
-                "Ask for a longer period, or for other thresholds.",
-            )
-        return found
+        """The buckets of the threshold's grain that lie in the period; a month holds no quarter to judge."""
+        return [bucket for bucket in buckets(period, threshold.grain, self.calendar) if not bucket.partial]
 
     def family(self, threshold: Threshold) -> list[Threshold]:
         """The thresholds that are judged together with one, itself among them."""

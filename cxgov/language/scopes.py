@@ -13,6 +13,14 @@ def column_scope(source: Source) -> dict[str, Named]:
     }
 
 
+def sure_scope(source: Source) -> dict[str, Named]:
+    """The columns as if none were NULL: where that has been settled before, and only types are asked for."""
+    return {
+        name: Named(Type(column.type, nullable=False, zone=column.zone), column.values, column.twice)
+        for name, column in source.columns.items()
+    }
+
+
 def source_scope(source: Source) -> dict[str, Named]:
     """The columns and dimensions of a source by name; a dimension that has no type is left out."""
     columns = column_scope(source)

@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxgov.compiler.sql import ResultColumn, header
 from cxgov.language.diagnostics import visible
+from cxgov.reports.numbers import NO_DATA, SUPPRESSED, decimals
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from cxgov.engines.answering import Result, Steps
 
-_SUPPRESSED: Final = "·"
-_NO_DATA: Final = "–"  # noqa: RUF001  # a dash as printed tables have it
 _NO_GROUP: Final = "(none)"
 _HEADS: Final = {"n": "n", "low": "from", "high": "to", "effective_n": "effective n", "top_share": "largest share"}
 _SHOWN: Final = frozenset({"period", "dimension", "value", *_HEADS})
-_DECIMALS: Final = {"percent": 1, "points": 1, "hours": 1, "minutes": 1, "days": 1, "seconds": 0}
 
 
 def as_csv(result: "Result") -> str:
@@ -34,7 +32,7 @@ def as_csv(result: "Result") -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in result.columns])
     for row in result.rows:
-        writer.writerow([_plain(value) for value in row])
+        writer.writerow([plain(value) for value in row])
     return text.getvalue()
 
 
@@ -58,7 +56,7 @@ def as_json(result: "Result", steps: "Sequence[Steps] | None" = None) -> str:
             for column in result.columns
         ],
         "rows": [
-            {column.name: _json(value) for column, value in zip(result.columns, row, strict=True)}
+            {column.name: json_value(value) for column, value in zip(result.columns, row, strict=True)}
             for row in result.rows
         ],
         "exclusions": [
@@ -148,14 +146,14 @@ def _cell(
         marks.update({"partial"} if partial else ())
         return f"{value}{'*' if partial else ''}"
     if column.role == "dimension":
-        return _NO_GROUP if value is None else visible(_plain(value))
+        return _NO_GROUP if value is None else visible(plain(value))
     status = row[index[f"{column.metric}_status"]] if f"{column.metric}_status" in index else None
     if value is None:
         if status == "suppressed":
             marks.add("suppressed")
-            return fewer.get(column.metric, _SUPPRESSED) if column.role == "n" else _SUPPRESSED
+            return fewer.get(column.metric, SUPPRESSED) if column.role == "n" else SUPPRESSED
         marks.add("no_data" if column.role == "value" else "no_interval")
-        return _NO_DATA
+        return NO_DATA
     return shown(value, column)
 
 
@@ -167,10 +165,7 @@ def shown(value: float | Decimal, column: ResultColumn) -> str:
         return f"{100 * value:.1f}%"
     if column.role == "effective_n":
         return f"{value:,.0f}"
-    decimals = _DECIMALS.get(column.unit or "")
-    if decimals is None:
-        decimals = 0 if abs(float(value)) >= 1000 else 2  # noqa: PLR2004  # four digits are enough to read
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals(value, column.unit)}f}"
 
 
 def _notes(marks: set[str], result: "Result") -> list[str]:
@@ -178,13 +173,15 @@ def _notes(marks: set[str], result: "Result") -> list[str]:
     if "suppressed" in marks:
         beside = any(output.complementary and output.floors for output in result.compiled.plan.outputs)
         notes.append(
-            f"{_SUPPRESSED}  suppressed: fewer rows than the minimum of the metric or of a part of it"
+            f"{SUPPRESSED}  suppressed: fewer rows than the minimum of the metric or of a part of it"
             f"{', or next to a cell that has' if beside else ''}"
         )
     if "no_data" in marks:
-        notes.append(f"{_NO_DATA}  no data")
+        notes.append(f"{NO_DATA}  no data")
     elif "no_interval" in marks:
-        notes.append(f"{_NO_DATA}  no interval")
+        notes.append(f"{NO_DATA}  no interval")
+    if any(column.role == "low" for column in result.columns):
+        notes.append(f"from, to: {100 * float(result.compiled.plan.confidence):.4g}% interval")
     if "partial" in marks:
         notes.append("*  partial: cut by the edge of a period")
     if result.early:
@@ -218,13 +215,15 @@ def steps_as_table(steps: "Steps", *, color: bool = False) -> str:
     return f"rows of {steps.metric}\n\n{_printed(table, color=color)}\n"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A cell as CSV has it."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
-def _json(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """A cell as JSON has it."""
     if isinstance(value, Decimal):
         # A number where JSON's readers keep every digit, else the digits themselves.
         return float(value) if Decimal(repr(float(value))) == value else str(value)

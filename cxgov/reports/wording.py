@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cxgov.language.expressions import Expr
-from cxgov.language.model import Metric, Registry, Sampling, Weights
+from cxgov.language.model import Metric, Registry, Sampling, Threshold, Weights
 
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -42,21 +42,26 @@ def exclusion_fields(registry: Registry, metric: Metric) -> list[dict[str, Any]]
 def threshold_fields(registry: Registry, metric: Metric) -> list[dict[str, Any]]:
     """The thresholds of a metric by id."""
     return [
-        {
-            "id": its.id,
-            "title": its.title,
-            "grain": its.grain,
-            "scope": dict(its.scope),
-            "target": None if its.target is None else _number(its.target),
-            "bands": [{"name": b.name, "below": None if b.below is None else _number(b.below)} for b in its.bands],
-            "meaningful_change": _number(its.meaningful_change),
-            "against": its.against,
-            "family": its.family,
-            "playbook": its.playbook,
-        }
+        threshold_row(its)
         for its in sorted(registry.thresholds.values(), key=lambda its: its.id)
         if its.metric == metric.id
     ]
+
+
+def threshold_row(its: Threshold) -> dict[str, Any]:
+    """What a threshold says."""
+    return {
+        "id": its.id,
+        "title": its.title,
+        "grain": its.grain,
+        "scope": dict(its.scope),
+        "target": None if its.target is None else _number(its.target),
+        "bands": [{"name": b.name, "below": None if b.below is None else _number(b.below)} for b in its.bands],
+        "meaningful_change": _number(its.meaningful_change),
+        "against": its.against,
+        "family": its.family,
+        "playbook": its.playbook,
+    }
 
 
 def sampling_lines(fields: dict[str, Any]) -> list[str]:
