@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cxgov.api import (
+        Comparison,
         Compiled,
         Diagnostic,
         Drawn,
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
         Result,
         Steps,
         attrition,
+        bump,
         check,
         compile,  # noqa: A004  # the field's word for it
+        diff,
         evaluate,
         load,
         run,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Compiled",
     "Diagnostic",
     "Drawn",
@@ -48,8 +52,10 @@ __all__ = [
     "Result",
     "Steps",
     "attrition",
+    "bump",
     "check",
     "compile",
+    "diff",
     "evaluate",
     "load",
     "run",

@@ -1,11 +1,12 @@
 """Python's and the command line's way in: load a registry from disk, compile, run, get rows or Arrow."""
 
 import os
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
     from cxgov.engines.answering import Drawn, Result, Steps
     from cxgov.engines.checking import Finding
     from cxgov.evaluation.judgements import Evaluation
+    from cxgov.governance.bumping import Rewritten
+    from cxgov.governance.changes import Comparison, Side
+    from cxgov.governance.gate import Gated
+    from cxgov.governance.sides import Sides
 
 __all__ = [
-    "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused", "Result",
-    "Steps", "attrition", "check", "compile", "evaluate", "load", "run", "sample", "validate",
+    "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused",
+    "Result", "Steps", "attrition", "bump", "check", "compile", "diff", "evaluate", "load", "run", "sample", "validate",
 ]  # fmt: skip
 
 
@@ -35,11 +40,18 @@ def __getattr__(name: str) -> object:
         from cxgov.engines import answering  # noqa: PLC0415
 
         return getattr(answering, name)
+    if name == "Comparison":
+        from cxgov.governance.changes import Comparison  # noqa: PLC0415
+
+        return Comparison
     if name == "Evaluation":
         from cxgov.evaluation.judgements import Evaluation  # noqa: PLC0415
 
         return Evaluation
     raise AttributeError(name)
+
+
+_APPROVALS: Final = "approvals"
 
 
 class InvalidRegistry(Exception):
@@ -63,7 +75,8 @@ class Loaded:
 def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes], tuple[Diagnostic, ...]]:
     """The files of a registry's folder by the path that messages show, and what cannot be one of its files.
 
-    Names that begin with a dot are passed over; links are refused, as their target is not the registry's.
+    Names that begin with a dot are passed over, and the folder of signed approvals, which are no documents; links are
+    refused, as their target is not the registry's.
     """
     prefix = str(folder) if shown is None else shown
     tree: dict[str, bytes] = {}
@@ -73,7 +86,7 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
         here, name = waiting.pop()
         with os.scandir(here) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or (entry.name == _APPROVALS and here == os.fspath(folder)):
                     continue
                 path = name + entry.name
                 if entry.is_symlink():
@@ -140,19 +153,21 @@ def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: dat
         DataBroken: the data breaks what its source declares.
         EngineError: the engine refuses.
     """
-    from cxgov.compiler.attrition import excepted, parts, steps_of  # noqa: PLC0415  # as in compile
+    from cxgov.compiler.attrition import excepted, least_private, parts, steps_of  # noqa: PLC0415  # as in compile
+    from cxgov.compiler.narrowing import present  # noqa: PLC0415
     from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415  # compiling needs no engine
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
     from cxgov.evaluation.completing import complete, without_statistics  # noqa: PLC0415
 
     registry = loaded.registry
+    query = present(registry, query)
     chosen = choose(registry, connection)
     compiled = compile(loaded, query, dialect=chosen.engine)
     bare = query.stats == "none" and compiled.plan.tells_hidden
     if bare:
         compiled = compile(loaded, replace(query, stats="n"), dialect=chosen.engine)
     statements = [
-        (metric.id, found)
+        (metric.id, least_private(registry, metric), found)
         for metric in parts(registry, dict.fromkeys(query.metrics))
         if any(metric.id in exclusion.metrics for exclusion in registry.exclusions.values())
         and (found := excepted(steps_of(registry, query, metric), chosen.engine)) is not None
@@ -173,10 +188,12 @@ def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) ->
         EngineError: the engine does not answer.
     """
     from cxgov.compiler.attrition import attrition as counted  # noqa: PLC0415  # as in compile
-    from cxgov.compiler.attrition import parts, steps_of  # noqa: PLC0415
-    from cxgov.engines.answering import Steps, sources_of  # noqa: PLC0415
+    from cxgov.compiler.attrition import least_shown, parts, steps_of  # noqa: PLC0415
+    from cxgov.compiler.narrowing import present  # noqa: PLC0415
+    from cxgov.engines.answering import Steps, sources_of, told  # noqa: PLC0415
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
 
+    query = present(loaded.registry, query)
     chosen = choose(loaded.registry, connection)
     compiled = compile(loaded, query, dialect=chosen.engine)
     statements = [
@@ -186,7 +203,12 @@ def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) ->
     engine = connect(chosen, loaded.folder, sources_of(compiled))
     try:
         return tuple(
-            Steps(metric.id, statement.steps, tuple(int(row[1]) for row in engine.rows(statement.sql)))
+            Steps(
+                metric.id,
+                statement.steps,
+                tuple(told(int(row[1]), least_shown(loaded.registry, metric)) for row in engine.rows(statement.sql)),
+                least_shown(loaded.registry, metric),
+            )
             for metric, statement in statements
         )
     finally:
@@ -242,6 +264,134 @@ def evaluate(
         return evaluate(loaded.registry, engine, tuple(wanted), period=period, history=history, now=at)
     finally:
         engine.close()
+
+
+def gate(
+    folder: str | Path = "metrics",
+    *,
+    trusted: str,
+    head: str,
+    reviews: Iterable[bytes] = (),
+    author: int | None = None,
+    now: datetime | None = None,
+) -> "Gated":
+    """Whether the council's policy lets a commit be merged into another, in the repository around a registry.
+
+    ``reviews`` are files as GitHub's API gives them; ``author`` is the number of the account that opened the request.
+
+    Raises:
+        CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
+    """
+    from cxgov.governance.gate import Asked  # noqa: PLC0415  # git and digests are for those who ask for them
+    from cxgov.governance.gate import gate as judge  # noqa: PLC0415
+    from cxgov.governance.git import Repository  # noqa: PLC0415
+
+    asked = Asked(trusted=trusted, head=head, reviews=list(reviews), author=author, now=now or datetime.now(UTC))
+    with Repository(Path(folder), os.environ) as repository:
+        return judge(repository, within(repository.top, Path(folder)), asked, os.environ)
+
+
+def diff(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "Comparison":
+    """The changes of a registry from a commit to another, or to the folder as it is now.
+
+    Raises:
+        InvalidRegistry: the folder has errors.
+        CannotSay: a commit cannot be read, or holds no valid registry.
+    """
+    from cxgov.governance.changes import compare  # noqa: PLC0415  # as in gate
+
+    old, new, _ = _sides(Path(folder), base, head)
+    return compare(old, new)
+
+
+def bump(folder: str | Path = "metrics", base: str = "HEAD") -> "dict[Path, Rewritten]":
+    """The files whose versions are too small for their changes since a commit, as they must be. Nothing is written.
+
+    Raises:
+        InvalidRegistry: the folder has errors.
+        CannotSay: the commit cannot be read, or holds no valid registry.
+        CannotWrite: a version stands in a way in which it cannot be replaced.
+    """
+    from cxgov.governance.bumping import bumped  # noqa: PLC0415  # as in gate
+    from cxgov.governance.changes import compare  # noqa: PLC0415
+
+    old, new, inside = _sides(Path(folder), base, None)
+    found = bumped(compare(old, new), new.tree)
+    return {Path(folder, its.path.removeprefix(f"{inside}/")): its for its in found}
+
+
+def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]":
+    """Both sides of a comparison and the folder's path in the repository, from whose top their paths are."""
+    from cxgov.governance.changes import Side  # noqa: PLC0415  # as in gate
+    from cxgov.governance.git import Repository  # noqa: PLC0415
+    from cxgov.governance.sides import APPROVALS, Sides  # noqa: PLC0415
+
+    with Repository(folder, os.environ) as repository:
+        inside = within(repository.top, folder)
+        sides = Sides(repository, inside)
+        old = _committed(sides, repository.commit(base), base)
+        if head is not None:
+            return old, _committed(sides, repository.commit(head), head), inside
+    tree, problems = read_tree(folder, inside or ".")
+    apart = f"{inside}/{APPROVALS}/" if inside else f"{APPROVALS}/"
+    tree = {path: data for path, data in tree.items() if not path.startswith(apart)}
+    registry, found = load_tree(tree)
+    if registry is None or problems:
+        raise InvalidRegistry(in_file_order((*problems, *found)))
+    return old, Side(registry, tree), inside
+
+
+def _committed(sides: "Sides", commit: str, name: str) -> "Side":
+    from cxgov.governance.failures import CannotSay  # noqa: PLC0415
+
+    found = sides.read(commit)
+    if found.side is not None:
+        return found.side
+    wrong = [f"{its.path}: {its.reason}" for its in found.refused]
+    wrong += [str(problem) for problem in found.problems if problem.is_error]
+    raise CannotSay(f"{name} holds no valid registry; the first problem is\n{wrong[0]}")
+
+
+def approve(
+    folder: str | Path = "metrics",
+    *,
+    trusted: str,
+    head: str,
+    key: str | Path,
+    now: datetime | None = None,
+) -> tuple[str, bytes]:
+    """Signs an approval of everything that merging ``head`` into ``trusted`` would change: the file's name and bytes.
+
+    ``key`` is a private key, or a public one whose private part an agent holds. Nothing is written.
+
+    Raises:
+        CannotSay: the proposal cannot be judged, the registry has no `repository` and `ref`, or nothing was signed.
+    """
+    from cxgov.governance.approvals import as_file, binding, statement  # noqa: PLC0415  # as in gate
+    from cxgov.governance.failures import CannotSay  # noqa: PLC0415
+    from cxgov.governance.gate import Asked  # noqa: PLC0415
+    from cxgov.governance.gate import gate as judge  # noqa: PLC0415
+    from cxgov.governance.git import Repository  # noqa: PLC0415
+    from cxgov.governance.signatures import sign  # noqa: PLC0415
+
+    asked = Asked(trusted=trusted, head=head, now=now or datetime.now(UTC))
+    with Repository(Path(folder), os.environ) as repository:
+        found = judge(repository, within(repository.top, Path(folder)), asked, os.environ)
+    if found.proposal is None or found.registry is None:
+        raise CannotSay(f"{head} is no valid registry: `cxgov gate` says why")
+    bound = binding(found.registry)
+    if isinstance(bound, str):
+        raise CannotSay(f"{bound}: add both to the document of kind Registry")
+    said = statement(found.proposal, bound, secrets.token_hex(16))
+    return as_file(said, sign(said, Path(key), os.environ))
+
+
+def within(top: Path | None, folder: Path) -> str:
+    """A folder's path from the top of its repository, with slashes."""
+    if top is None:
+        return folder.as_posix()
+    here = folder.resolve().relative_to(top.resolve()).as_posix()
+    return "" if here == "." else here
 
 
 def check(loaded: Loaded, *, connection: str | None = None, sources: Iterable[str] = ()) -> "tuple[Finding, ...]":

@@ -3,7 +3,8 @@
     python docs/examples.py [--check] [--demo REGISTRY] [PAGE ...]
 
 A page that has examples says in which folder they run: ``<!-- examples: empty -->``, or ``demo`` for a copy of the
-reference registry with its data (REGISTRY, by default metrics/, after ``make demo``). In order of the page:
+reference registry with its data (REGISTRY, by default metrics/, after ``make demo``), or ``git`` for such a copy in a
+repository of its own. In order of the page:
 
 ``console``  each line ``$ command`` is run, and what follows is its output. ``exit=N`` behind ``console`` is the exit
              code of the block's last command, otherwise 0.
@@ -28,7 +29,7 @@ from typing import Any, Final
 from cxgov.cli.main import exit_code
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-_MARK: Final = re.compile(r"^<!-- examples: (empty|demo) -->$", re.MULTILINE)
+_MARK: Final = re.compile(r"^<!-- examples: (empty|demo|git) -->$", re.MULTILINE)
 _BLOCK: Final = re.compile(r"^```(console|pycon|yaml)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH: Final = re.compile(r"# (metrics/[\w./-]+\.yaml)\n")
 # The clock of the machine decides whether this note is there.
@@ -109,9 +110,27 @@ def page_with_outputs(text: str, demo: Path) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ |= {"COLUMNS": "100", "XDG_CACHE_HOME": str(folder / ".cache")}
-        if mark[1] == "demo":
+        if mark[1] != "empty":
             shutil.copytree(demo, folder / "metrics")
+        if mark[1] == "git":
+            commit(folder)
         return _BLOCK.sub(Runner(folder).block, text)
+
+
+def commit(folder: Path) -> None:
+    """Makes a repository of a folder, as on every machine; the data of the demo is not in it."""
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Ana"), ("EMAIL", "ana@example.org"), ("DATE", "2026-01-02T03:04:05Z"))
+    }
+    os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **who}
+    for arguments in (
+        ["init", "--quiet", "--template=", "--initial-branch=main"],
+        ["add", "metrics/*.yaml", "metrics/*.md"],
+        ["commit", "--quiet", "--message", "The registry as it is governed"],
+    ):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
 
 
 def pages() -> list[Path]:

@@ -71,6 +71,11 @@ _SHAPES: Final = {
     "^[1-9][0-9]{0,4} (day|week)s?$": "number and unit, e.g. `184 days`",
     "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$": "day, e.g. `2026-05-01`",
     "^[A-Za-z0-9_.:-]{1,100}$": "letters, digits and `_.:-`",
+    "^[a-z][a-z0-9_.-]{0,62}$": "lower case letters, digits and `_.-`",
+    "^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$": "`owner/name`",
+    "^refs/heads/[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$": "name of a branch, e.g. `refs/heads/main`",
+    "^[0-9]{1,6}\\.[0-9]{1,6}\\.[0-9]{1,6}$": "version, e.g. `1.2.3`",
+    "^[A-Za-z0-9._%+'/=^{}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}$": "address",
     "^error$": "`error`",
 }
 _LOWER: Final = {"minimum": "from", "exclusiveMinimum": "above"}
@@ -199,7 +204,7 @@ def _type(data: dict[str, Any]) -> str:  # each shape of our schemas, once
     match data["type"]:
         case "array" if "prefixItems" in data:
             return "two numbers"
-        case "array" if "properties" in data["items"]:
+        case "array" if data["items"].get("type") == "object":
             return "list of mappings"
         case "array":
             return f"list of: {_type(data['items'])}"
@@ -207,7 +212,7 @@ def _type(data: dict[str, Any]) -> str:  # each shape of our schemas, once
             more = data["additionalProperties"]
             return f"name to {_type(more)}" if isinstance(more, dict) else "mapping"
         case ["string", "object"]:
-            return f"{_SHAPES[data['pattern']]} or mapping"
+            return f"{_SHAPES[data['pattern']] if 'pattern' in data else 'text'} or mapping"
         case [*several]:
             return " or ".join(_WORDS[name] for name in several)
         case "string" if "pattern" in data:

@@ -120,6 +120,21 @@ def exclusion(  # noqa: PLR0917  # a row: what, of which source, where, for whom
     return document("Exclusion", identity, **{**told, **taken, **fields})
 
 
+def overlay(identity: str, metrics: Sequence[str], where: str, **fields: Any) -> Document:
+    """An overlay."""
+    return document("Overlay", identity, metrics=list(metrics), where=where, **fields)
+
+
+def member(person: str, seat: str, github: int, **fields: Any) -> Document:
+    """A member of a council, for a long term."""
+    return {"person": person, "seat": seat, "github": github, "until": "2100-01-01", **fields}
+
+
+def council(members: Sequence[Document], rules: Sequence[Document], **fields: Any) -> Document:
+    """The first policy of a registry."""
+    return document("Council", "council", **{"sequence": 1, "members": list(members), "rules": list(rules), **fields})
+
+
 def registry(**fields: Any) -> Document:
     """The document of kind Registry with both connections."""
     connections = {

@@ -80,6 +80,9 @@ def test_init_writes_nothing_over_what_is_there(registry: Path, capsys: pytest.C
         (["check", "nothing"], CANNOT_SAY),
         (["evaluate", "--period", "2026-Q1"], CANNOT_SAY),
         (["evaluate"], CANNOT_SAY),
+        (["diff"], CANNOT_SAY),
+        (["diff", "HEAD~1", "HEAD", "HEAD"], CANNOT_SAY),
+        (["bump", "--check"], CANNOT_SAY),
         (["sample", "nothing", "--period", "2026-Q1"], CANNOT_SAY),
         (["sample", "nothing", "--period", "2026-Q1", "--dialect", "duckdb"], CANNOT_SAY),
     ],
@@ -344,6 +347,36 @@ until: 2026-01-06
 """
 
 
+OVERLAY = """\
+apiVersion: cxgov/v1
+kind: Overlay
+id: chat
+version: 1.0.0
+title: Chat
+owner: cx
+metrics: [csat]
+where: channel = 'chat'
+thresholds: [csat_month]
+min_sample: 20
+"""
+COUNCIL = """\
+apiVersion: cxgov/v1
+kind: Council
+id: council
+version: 1.0.0
+sequence: 1
+title: Council
+owner: cx
+members:
+  - {person: ana, seat: cx, github: 1, until: 2100-01-01}
+  - {person: bo, seat: cx, github: 2, until: 2100-01-01}
+rules:
+  - {classes: [overlay], quorum: 1, scope: {overlay: chat}}
+  - {classes: [formula], quorum: 1, metrics: [csat]}
+beneficiaries: {csat: [bo]}
+"""
+
+
 def with_rules(registry: Path) -> None:
     """A sampling rule that one metric follows, with a threshold and an exclusion of that metric."""
     for name, text in (("sampling", RULE), ("threshold", THRESHOLD), ("exclusion", EXCLUSION)):
@@ -397,6 +430,42 @@ EDITS: list[tuple[str, Callable[[Path], object]]] = [
     ("longer exclusions", lambda r: edit(r, "registry.yaml", "longest: 1 day", "longest: 1 week")),
     ("a second registry", lambda r: (r / "copy.yaml").write_bytes((r / "registry.yaml").read_bytes())),
     ("one registry", lambda r: (r / "copy.yaml").unlink()),
+    (
+        "a metric with a time and a title of its own",
+        lambda r: edit(r, "threshold.yaml", "metric: index", "metric: csat"),
+    ),
+    ("an overlay", lambda r: (r / "overlay.yaml").write_text(OVERLAY)),
+    ("a council", lambda r: (r / "council.yaml").write_text(COUNCIL)),
+    ("a minimum as high as the overlay's", lambda r: edit(r, "sampling.yaml", "show: 10", "show: 20")),
+    ("a lower one", lambda r: edit(r, "sampling.yaml", "show: 20", "show: 15")),
+    (
+        "a second overlay that judges the same",
+        lambda r: (r / "more.yaml").write_text(OVERLAY.replace("id: chat", "id: b")),
+    ),
+    ("which judges nothing", lambda r: edit(r, "more.yaml", "thresholds: [csat_month]", "dimensions: {rate: rating}")),
+    (
+        "by a personal column",
+        lambda r: edit(r, "sources/survey_responses.yaml", "  rating: {", "  rating: {sensitivity: personal, "),
+    ),
+    ("not personal", lambda r: edit(r, "sources/survey_responses.yaml", "sensitivity: personal, ", "")),
+    ("an overlay by another name", lambda r: edit(r, "overlay.yaml", "id: chat", "id: chats")),
+    ("the council knows it", lambda r: edit(r, "council.yaml", "overlay: chat", "overlay: chats")),
+    ("a quorum of all", lambda r: edit(r, "council.yaml", "quorum: 1, metrics", "quorum: 2, metrics")),
+    ("a quorum of one", lambda r: edit(r, "council.yaml", "quorum: 2, metrics", "quorum: 1, metrics")),
+    ("a second council", lambda r: (r / "second.yaml").write_text(COUNCIL.replace("id: council", "id: second"))),
+    ("one council", lambda r: (r / "second.yaml").unlink()),
+    ("a threshold that is not there", lambda r: edit(r, "threshold.yaml", "id: csat_month", "id: csat_months")),
+    ("is there", lambda r: edit(r, "threshold.yaml", "id: csat_months", "id: csat_month")),
+    ("an old id", lambda r: edit(r, CSAT, "owner:", "formerly: [satisfaction]\nowner:")),
+    ("which another metric has", lambda r: edit(r, "definitions/index.yaml", "id: index", "id: satisfaction")),
+    ("has no more", lambda r: edit(r, "definitions/index.yaml", "id: satisfaction", "id: index")),
+    (
+        "which another metric had",
+        lambda r: edit(r, "definitions/index.yaml", "owner:", "formerly: [satisfaction]\nowner:"),
+    ),
+    ("another old id", lambda r: edit(r, "definitions/index.yaml", "[satisfaction]", "[idx]")),
+    ("the metric of all gone", lambda r: (r / CSAT).rename(r.parent / "kept.yaml")),
+    ("back", lambda r: (r.parent / "kept.yaml").rename(r / CSAT)),
     ("another calendar", lambda r: edit(r, "registry.yaml", "calendar: reporting", "calendar: other")),
 ]
 

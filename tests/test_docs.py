@@ -73,6 +73,7 @@ def test_examples_print_what_the_page_says(page: Path, demo: Path) -> None:
 def test_the_pages_for_beginners_are_executed() -> None:
     assert [named(page) for page in EXECUTED] == [
         "README.md",
+        "docs/changes.md",
         "docs/python.md",
         "docs/sql.md",
         "docs/surveys.md",

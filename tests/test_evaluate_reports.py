@@ -15,8 +15,9 @@ from markdown_it import MarkdownIt
 from cxgov.evaluation.changes import State
 from cxgov.language.diagnostics import visible
 from cxgov.reports.charts import COLUMNS, axis_of, chart, nice_axis
-from cxgov.reports.evaluations import as_json, as_markdown, as_text, escaped
+from cxgov.reports.evaluations import as_json, as_markdown, as_text
 from cxgov.reports.judging import change_words, state_words, summary
+from cxgov.reports.markdown import escaped
 from cxgov.reports.numbers import exact, level, places, probability, written
 from cxgov.reports.pictures import picture
 from tests.judged import (

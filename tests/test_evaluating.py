@@ -296,7 +296,7 @@ def test_what_is_not_there_is_refused(make: Maker) -> None:
     for wanted, period, message in (
         (["quartely"], "2026-Q3", "threshold 'quartely' does not exist; did you mean 'quarterly'?"),
         (["other"], "2026-Q3", "metric 'other' has no threshold"),
-        (["quarterly"], "2026-07", "2026-07 holds no whole quarter, which quarterly judges"),
+        (["quarterly"], "2026-07", "no quarter ends in 2026-07, which quarterly judges"),
     ):
         with pytest.raises(Refused) as refusal:
             evaluate(world.loaded, wanted, period=period, connection="duckdb", now=LATER)
@@ -309,3 +309,13 @@ def test_exclusions_hold_in_evaluation_too(make: Maker) -> None:
     gone = exclusion("gone", "answers", "group = 'a' and not good", ["good_share"], "2026-09-01", "2026-10-01")
     found = alone(make(shares(gone, threshold("monthly", "good_share", bands=BY_TENS)), data))
     assert found.reading.value == pytest.approx(100 * 50 / 75)
+
+
+def test_a_week_is_judged_in_the_period_in_which_it_ends(make: Maker) -> None:
+    """The week from 28 September to 4 October is one of October, whole, and of no month twice."""
+    answers = {"answers": flat(50, 0.1, datetime(2026, 9, 30, tzinfo=UTC))}
+    world = make(shares(threshold("weekly", "good_share", bands=BY_TENS, grain="week")), answers)
+    september, october = (judged(world, period=period).judgements for period in ("2026-09", "2026-10"))
+    assert [each.reading.name for each in september] == ["2026-08-31", "2026-09-07", "2026-09-14", "2026-09-21"]
+    assert [each.reading.name for each in october] == ["2026-09-28", "2026-10-05", "2026-10-12", "2026-10-19"]
+    assert october[0].breached

@@ -10,8 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from cxgov.cli.main import COMMANDS, commands
+from cxgov.governance.changes import Side, compare
+from cxgov.reports.changes import as_json as diff_as_json
+from cxgov.reports.changes import bumps_as_json
 from cxgov.reports.evaluations import as_json as evaluation_as_json
 from cxgov.reports.results import as_json
+from tests.changing import registry_in, trees_of_changes
 from tests.judged import PICTURES, evaluation
 from tests.support import Maker, metric, source
 
@@ -217,3 +221,24 @@ def test_evaluate_and_sample_of_a_new_registry(tmp_path: Path) -> None:
     drawn = printed("sample", "half", "--period", "2026-Q1", "--output", "json", *place)
     assert drawn["drawn"] == len(drawn["rows"]) > 0
     assert drawn["columns"] == ["response_id"]
+
+
+def test_diff_and_bump_of_every_kind_of_edit() -> None:
+    """Added, removed, changed, renamed; with and without an overlay; a version that is too small, and one below."""
+    before, after = trees_of_changes()
+    comparison = compare(Side(registry_in(before), before), Side(registry_in(after), after))
+    data = held("diff", diff_as_json(comparison))
+    assert {finding["how"] for finding in data["findings"]} == {"added", "removed", "changed", "renamed"}
+    assert {its["taken"] for its in data["versions"]} >= {"none", "back"}
+    assert {its["overlay"] for its in data["moved"]} == {None, "dutch"}
+    assert data["quiet"] is False
+    wrong = held("bump", bumps_as_json([bump for bump in comparison.bumps if not bump.enough], written=False))
+    assert {its["enough"] for its in wrong["versions"]} == {False}
+
+
+def test_diff_of_nothing() -> None:
+    tree, _ = trees_of_changes()
+    side = Side(registry_in(tree), tree)
+    assert held("diff", diff_as_json(compare(side, side))) == {
+        "quiet": True, "findings": [], "versions": [], "moved": [],
+    }  # fmt: skip

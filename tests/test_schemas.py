@@ -11,18 +11,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cxgov.api import read_tree
+from cxgov.language.classes import APPROVABLE, CHANGE_CLASSES
 from cxgov.language.reader import read
 from cxgov.language.shapes import KINDS, schema
 
 FOLDER: Final = Path(__file__).parents[1] / "schemas"
 BASE: Final = Path(__file__).parent / "cases" / "base"
 NAMES: Final = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json"))
-CLASSES: Final = frozenset({
-    "editorial", "draft", "ownership", "additive", "threshold_tightened", "threshold_loosened", "exclusion", "overlay",
-    "sampling", "population", "source", "calendar", "formula", "certification", "retirement", "removal", "schema",
-    "compiler", "freeze", "restatement", "policy", "history",
-    "threshold",  # tightened or loosened, told by the metric's direction
-})  # fmt: skip
+# `threshold` is tightened or loosened, told by the metric's direction.
+CLASSES: Final = frozenset({*CHANGE_CLASSES, "threshold"})
 MOVES: Final = frozenset({"added", "removed", "changed"})
 # Each keyword of a schema whose value holds schemas again.
 INSIDE: Final = ("properties", "$defs")
@@ -142,6 +139,28 @@ def test_every_property_says_what_it_is_and_what_its_change_means(name: str) -> 
                 assert set(change.values()) <= CLASSES, where
             else:
                 assert change in CLASSES, where
+
+
+def test_the_classes_that_a_council_names_are_those_that_can_be_approved() -> None:
+    """Rules and guards name every class but `history`, in the order of the classes."""
+    council = schema("Council")["properties"]
+    assert council["rules"]["items"]["properties"]["classes"]["items"]["enum"] == list(APPROVABLE)
+    assert council["guards"]["additionalProperties"]["enum"] == list(APPROVABLE)
+    assert set(CHANGE_CLASSES) - set(APPROVABLE) == {"history"}
+
+
+def test_every_property_of_a_council_is_policy() -> None:
+    """However small a change of who decides looks, it is one of who decides."""
+    for route, node in nodes(schema("Council")):
+        for key, inner in node.get("properties", {}).items():
+            assert inner["x-change-class"] == "policy", (*route, key)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_the_common_fields(kind: str) -> None:
+    """Also `formerly`: a rename can be said of anything that has an id."""
+    common = ["apiVersion", "kind", "id", "version", "title", "description", "owner", "formerly"]
+    assert list(schema(kind)["properties"])[: len(common)] == common
 
 
 @pytest.mark.parametrize("name", KIND_NAMES)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cxgov.cli.options import loaded, question, question_options, write_out
+from cxgov.cli.options import loaded, question, question_options, warn_of_old_ids, write_out
 
 
 @click.command("compile")
@@ -20,5 +20,7 @@ def command(dialect: str | None, into: str | None, registry: str | None, **optio
     from cxgov import api
 
     known = loaded(registry)
-    compiled = api.compile(known, question(options), dialect=dialect or known.registry.settings.dialects[0])
+    asked = question(options)
+    compiled = api.compile(known, asked, dialect=dialect or known.registry.settings.dialects[0])
+    warn_of_old_ids(known, asked)
     write_out(compiled.sql, into)

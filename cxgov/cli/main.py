@@ -1,9 +1,12 @@
 """The ``cxgov`` command: its subcommands, each imported when it is used, and the one place that decides exit codes.
 
 0  yes
-1  no: an invalid registry (of ``validate``), data that breaks a declaration (of ``check``), a breach (of ``evaluate``)
-2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine that fails
+1  no: an invalid registry (of ``validate``), data that breaks a declaration (of ``check``), a breach (of ``evaluate``),
+   a change above ``editorial`` (of ``diff``), a version that is too small (of ``bump --check``), an approval that is
+   missing (of ``gate``)
+2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails
 3  a bug
+5  evidence that was altered (of ``gate``)
 130  interrupted
 """
 
@@ -30,6 +33,10 @@ COMMANDS: Final = {
     "run": "Compile metrics and run the statement on a connection.",
     "sample": "Draw whom a sampling rule invites for a period.",
     "evaluate": "Say where metrics stand by their thresholds, and what their changes mean.",
+    "diff": "Say what a change of the registry means and what it reaches.",
+    "bump": "Write the versions that the changes of the registry need.",
+    "gate": "Say whether a proposal may be merged.",
+    "approve": "Show what a proposal changes and sign an approval of it.",
     "check": "Hold the data against the sources' declarations.",
     "rules": "Print the rules that a registry is checked by.",
     "dialects": "Print the SQL dialects and how they are held.",
@@ -102,15 +109,17 @@ def exit_code(args: list[str]) -> int:
 def _failed(problem: Exception) -> int:
     from cxgov.api import InvalidRegistry, Refused
     from cxgov.engines.protocol import EngineError
+    from cxgov.governance.bumping import CannotWrite
+    from cxgov.governance.failures import CannotSay
 
-    if isinstance(problem, Refused):
+    if isinstance(problem, Refused | CannotWrite):
         click.echo(f"cxgov: {problem}" + (f"\n    fix: {problem.fix}" if problem.fix else ""), err=True)
         return CANNOT_SAY
     if isinstance(problem, InvalidRegistry):
         first = next(found for found in problem.diagnostics if found.is_error)
         click.echo(f"cxgov: {problem}; the first is\n{first}", err=True)
         return CANNOT_SAY
-    if isinstance(problem, EngineError | OSError):
+    if isinstance(problem, EngineError | CannotSay | OSError):
         click.echo(f"cxgov: {problem}", err=True)
         return CANNOT_SAY
     import traceback

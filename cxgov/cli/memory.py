@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 _EVERYWHERE: Final = ("Registry", "Calendar")
 # What refers to metrics is checked after them.
 _DERIVED: Final = re.compile(rb"\n[ \t]+derived:")
-_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion)\b", re.MULTILINE)
+_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion|Overlay|Council)\b", re.MULTILINE)
 # Fewer are read sooner than another process starts.
 _WORTH_A_PROCESS: Final = 1_000
+# The fields of a summary, and the digest of all that its document's problems depend on.
+_REMEMBERED: Final = 6
 
 
 def validate_with_memory(folder: Path, memory: Path | None = None) -> tuple[int, tuple[Diagnostic, ...]]:
@@ -55,8 +57,8 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
     paths = {digest: path for path, digest in digests.items()}
     old = _remembered(file)
     known = {
-        digest: Summary(kind, name, tuple(refs), title)
-        for digest, (kind, name, refs, title, _) in old.items()
+        digest: Summary(kind, name, tuple(refs), title, tuple(claims))
+        for digest, (kind, name, refs, title, claims, _) in old.items()
         if digest in paths
     }
     metrics = {path for path in digests if LOOKS_LIKE_METRIC.search(tree[path])}
@@ -99,11 +101,19 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
 
 
 def _distinct(known: Mapping[str, "Summary"], documents: int) -> bool:
-    """Whether every document was read, no identity stands twice, no title, and there is one Registry."""
+    """Whether every document was read, and what there is once is: identities, titles, claims, Registry and Council."""
     identities = {(summary.kind, summary.id) for summary in known.values()}
     titles = [summary.title for summary in known.values() if summary.title]
-    registries = sum(summary.kind == "Registry" for summary in known.values())
-    return len(identities) == len(known) == documents and len(set(titles)) == len(titles) and registries == 1
+    claims = [claim for summary in known.values() for claim in summary.claims]
+    kinds = [summary.kind for summary in known.values()]
+    return (
+        len(identities) == len(known) == documents
+        and len(set(titles)) == len(titles)
+        and len(set(claims)) == len(claims)
+        and not {f"{kind}:{identity}" for kind, identity in identities}.intersection(claims)
+        and kinds.count("Registry") == 1
+        and kinds.count("Council") <= 1
+    )
 
 
 def _check(tree: Mapping[str, bytes], paths: Iterable[str]) -> "dict[str, Summary] | None":
@@ -156,7 +166,11 @@ def _check_in_parts(
 def _answer(sender: "Connection", tree: Mapping[str, bytes], paths: list[str]) -> None:
     summaries = _check(tree, paths)
     # Tuples are sent in an eighth of the time of objects.
-    sender.send(None if summaries is None else [(path, s.kind, s.id, s.refs, s.title) for path, s in summaries.items()])
+    sender.send(None if summaries is None else [(path, *_fields(s)) for path, s in summaries.items()])
+
+
+def _fields(summary: "Summary") -> tuple[str, str, tuple[str, ...], str, tuple[str, ...]]:
+    return summary.kind, summary.id, summary.refs, summary.title, summary.claims
 
 
 def _processors() -> int:
@@ -224,21 +238,18 @@ def _program() -> str:
 
 
 def _remembered(file: Path) -> dict[str, list[Any]]:
-    """Digest to kind, id, references, title and closure of every document that was valid."""
+    """Digest to kind, id, references, title, claims and closure of every document that was valid."""
     try:
         data = json.loads(file.read_bytes())
         documents: dict[str, list[Any]] = data["documents"] if data["program"] == _program() else {}
-        return {digest: fields for digest, fields in documents.items() if len(fields) == 5}  # noqa: PLR2004
+        return {digest: fields for digest, fields in documents.items() if len(fields) == _REMEMBERED}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # A memory that cannot be read is no memory.
         return {}
 
 
 def _remember(file: Path, known: Mapping[str, "Summary"], closures: Mapping[str, str]) -> None:
-    documents = {
-        digest: [summary.kind, summary.id, summary.refs, summary.title, closures[digest]]
-        for digest, summary in known.items()
-    }
+    documents = {digest: [*_fields(summary), closures[digest]] for digest, summary in known.items()}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps({"program": _program(), "documents": documents}))

@@ -92,6 +92,7 @@ def question_options(command: F) -> F:
             metavar="CONDITION",
             help="Filter over declared dimensions, e.g. \"channel = 'email'\".",
         ),
+        click.option("--overlay", metavar="ID", help="Ask of an overlay's rows only; its dimensions may be asked too."),
         click.option(
             "--stats",
             type=click.Choice(["none", "n", "full"]),
@@ -127,13 +128,23 @@ def question(options: dict[str, Any]) -> "Query":
         end=end.date() if end else None,
         where=options.pop("where"),
         stats=options.pop("stats"),
-        as_of=_instant(options.pop("as_of")),
+        as_of=instant(options.pop("as_of"), "--as-of"),
         draft=options.pop("draft"),
         without_exclusions=options.pop("without_exclusions"),
+        overlay=options.pop("overlay"),
     )
 
 
-def _instant(text: str | None) -> datetime | None:
+def warn_of_old_ids(known: "Loaded", asked: "Query") -> None:
+    """Says which of the ids that are asked are old ones."""
+    from cxgov.compiler.narrowing import renamed
+
+    for old, now in renamed(known.registry, asked).items():
+        click.echo(f"{old} is now {now}", err=True)
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """The instant that an option names."""
     if text is None:
         return None
     with contextlib.suppress(ValueError):
@@ -141,7 +152,7 @@ def _instant(text: str | None) -> datetime | None:
         if moment.tzinfo is not None:
             return moment
     raise click.BadParameter(
-        f"{text!r} is no instant. Write it with a zone, e.g. 2026-10-11T00:00:00Z.", param_hint="--as-of"
+        f"{text!r} is no instant. Write it with a zone, e.g. 2026-10-11T00:00:00Z.", param_hint=option
     )
 
 

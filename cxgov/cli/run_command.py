@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cxgov.cli.options import loaded, progress, question, question_options, write_out
+from cxgov.cli.options import loaded, progress, question, question_options, warn_of_old_ids, write_out
 
 
 @click.command("run")
@@ -34,6 +34,7 @@ def command(
     with progress("running"):
         result = api.run(known, asked, connection=connection)
         steps = api.attrition(known, asked, connection=connection) if attrition else None
+    warn_of_old_ids(known, asked)
     color = into is None and sys.stdout.isatty()
     if output == "table":
         text = printers.as_table(result, color=color)

@@ -10,7 +10,7 @@ from cxgov.cli.options import format_option, registry_folder, registry_option
 
 @click.command("validate")
 @click.argument("paths", nargs=-1)
-@format_option("text", "json", "github")
+@format_option("text", "json", "github", "sarif", "junit")
 @registry_option
 def command(paths: tuple[str, ...], form: str, registry: str | None) -> int:
     """Check a registry and say everything that is wrong.
@@ -18,7 +18,9 @@ def command(paths: tuple[str, ...], form: str, registry: str | None) -> int:
     The whole registry is read, as documents refer to each other; with PATHS only their problems are shown.
     Exit code 1 where there is an error.
     """
+    from cxgov import __version__
     from cxgov.cli.memory import validate_with_memory
+    from cxgov.reports import formats
     from cxgov.reports import problems as printers
 
     folder = registry_folder(registry)
@@ -36,6 +38,16 @@ def command(paths: tuple[str, ...], form: str, registry: str | None) -> int:
             for problem in found
             if any(Path(os.path.relpath(problem.place.path, folder)).is_relative_to(path) for path in wanted)
         )
-    printer = {"text": printers.as_text, "json": printers.as_json, "github": printers.as_github}[form]
-    click.echo(printer(found, documents), nl=False)
+    match form:
+        case "json":
+            text = printers.as_json(found, documents)
+        case "github":
+            text = formats.as_github(printers.points(found), f"{documents} documents are valid")
+        case "sarif":
+            text = formats.as_sarif(printers.points(found), __version__)
+        case "junit":
+            text = formats.as_junit(printers.points(found), "validate")
+        case _:
+            text = printers.as_text(found, documents)
+    click.echo(text, nl=False)
     return 1 if any(problem.is_error for problem in found) else 0

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from cxgov.compiler.chain_sql import Step
+from cxgov.compiler.chain_sql import Step, said
 from cxgov.compiler.dialects import Dialect, dialect_named
 from cxgov.compiler.plan import Plan
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Query
 from cxgov.compiler.scan_sql import ScanSql
-from cxgov.compiler.sql import dialect_text
+from cxgov.compiler.sql import dialect_text, own_names
 from cxgov.compiler.trees import Node, case, cast, number, select, union
 from cxgov.language.expressions import names
-from cxgov.language.model import Derived, Exclusion, Metric, Registry
+from cxgov.language.model import Derived, Exclusion, Metric, Minimum, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,17 @@ def parts(registry: Registry, identities: Iterable[str]) -> list[Metric]:
     return list(found.values())
 
 
+def least_shown(registry: Registry, metric: Metric) -> int:
+    """The fewest rows with which a metric is shown."""
+    least = registry.samplings[metric.sampling].minimum if metric.sampling else Minimum()
+    return max(metric.min_sample or 1, least.show, least.privacy)
+
+
+def least_private(registry: Registry, metric: Metric) -> int:
+    """The fewest rows of which anything may be told."""
+    return registry.samplings[metric.sampling].minimum.privacy if metric.sampling else 1
+
+
 def steps_of(registry: Registry, query: Query, metric: Metric) -> Plan:
     """A stepwise plan of one metric in a question."""
     alone = replace(query, metrics=(metric.id,), by=(), stats="n", draft=True, without_exclusions=False)
@@ -61,9 +72,11 @@ def attrition(stepwise: Plan, dialect_name: str) -> Attrition:
         _line(dialect, i, select([exp.Count(this=exp.Star())], dialect.table(step.table)))
         for i, step in enumerate(steps, 1)
     ]
-    if stepwise.query.where is not None:
+    wanted = [said(scan.scan.domain)] if scan.scan.domain else []
+    wanted += [" ".join(stepwise.query.where.split())] if stepwise.query.where is not None else []
+    if wanted:
         asked = scan.over_rows([exp.Count(this=exp.Star())], 0)
-        steps.append(Step("asked", scan.chain.base, f"not {' '.join(stepwise.query.where.split())}"))
+        steps.append(Step("asked", scan.chain.base, f"not {' and '.join(wanted)}"))
         parts.append(_line(dialect, len(steps), asked))
     return Attrition(_text(dialect, tables, union(parts, distinct=False), order=True), tuple(steps))
 
@@ -77,13 +90,16 @@ def excepted(stepwise: Plan, dialect_name: str) -> Excepted | None:
     if not chain.chain.exclusions:
         return None
     place = next(i for i, step in enumerate(chain.steps.rows) if step.step == "not_excluded")
-    scalars = chain.scalars(scan.scan.source)
+    scalars = scan.scalars[scan.alias]
     cells: list[Node] = []
     for i, (_, where) in enumerate(chain.chain.exclusions, 1):
         taken = case([(scalars.node(where), number(1))], number(0))
         total = cast(exp.Coalesce(this=exp.Sum(this=taken), expressions=[number(0)]), "bigint")
         cells.append(dialect.alias(total, f"taken_{i}"))
-    query = select(cells, dialect.table(chain.steps.rows[place - 1].table))
+    before = dialect.table(chain.steps.rows[place - 1].table)
+    if scan.qualified:
+        before.set("alias", exp.TableAlias(this=dialect.identifier(scan.alias)))
+    query = select(cells, before, joins=scan.joins(), where=scan.conditions(scalars))
     return Excepted(
         _text(dialect, tables[: _until(tables, chain.named("not_excluded"))], query, order=False),
         tuple(exclusion for exclusion, _ in chain.chain.exclusions),
@@ -92,7 +108,7 @@ def excepted(stepwise: Plan, dialect_name: str) -> Excepted | None:
 
 def _scan(stepwise: Plan, dialect_name: str) -> ScanSql:
     [scan] = stepwise.scans
-    return ScanSql(stepwise, scan, dialect_named(dialect_name), every_step=True)
+    return ScanSql(stepwise, scan, dialect_named(dialect_name), own_names(stepwise).__getitem__, every_step=True)
 
 
 def _until(tables: list[tuple[str, exp.Query]], name: str) -> int:

@@ -23,7 +23,7 @@ def chain_checks(scan: ScanSql) -> list[RowCheck]:
         return []
     tables = scan.tables()
     chain = scan.chain
-    found = [*_repeated(scan, chain), *_weightless(scan, chain), *_empty(chain)]
+    found = [*_repeated(scan, chain), *_weightless(scan, chain), *_without_cell(chain), *_empty(chain)]
     for check in found:
         ctes = [
             exp.CTE(this=query.copy(), alias=exp.TableAlias(this=scan.dialect.identifier(name)))
@@ -71,6 +71,23 @@ def _weightless(scan: ScanSql, chain: ChainSql) -> list[RowCheck]:
         f"{chain.weight_source.id}.{rule.weights.column}: correct them, or leave them out of the population"
     )
     return [RowCheck(_count(scan.dialect.table(chain.base), where=[wrong]), message)]
+
+
+def _without_cell(chain: ChainSql) -> list[RowCheck]:
+    """Units of the frame whose cell is NULL where that is declared never to be: nothing would meet them."""
+    frame = chain.chain.frame
+    sure = [(name, cell) for name, cell in zip(chain.cells, chain.chain.cells, strict=True) if not cell.nullable]
+    if frame is None or not sure:
+        return []
+    either: Node = exp.Is(this=chain.column(sure[0][0]), expression=exp.Null())
+    for name, _ in sure[1:]:
+        either = exp.Or(this=either, expression=exp.Is(this=chain.column(name), expression=exp.Null()))
+    named = ", ".join(cell.name for _, cell in sure)
+    message = (
+        f"units of {frame.source.id} are NULL where {named} is declared never to be: correct them, or declare "
+        "nullable: true"
+    )
+    return [RowCheck(_count(chain.dialect.table(chain.named("frame")), where=[either]), message)]
 
 
 def _empty(chain: ChainSql) -> list[RowCheck]:

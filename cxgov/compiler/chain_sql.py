@@ -274,17 +274,17 @@ class ChainSql:
         sent = self.table("invitations", self.invitation_rows(invitations))
         units = [self.free(f"unit_{name}") for name in invitations.unit]
         keys = list(zip(self.chain.unit, units, strict=True))
-        extra = [self.asked_at, *([self.before] if rule.contact_cap else [])]
+        # Without the invitation that a row answers it is held to the unit's first, before which there was none.
+        cap = rule.contact_cap if self.chain.invitation else None
+        extra = [self.asked_at, *([self.before] if cap else [])]
         if self.chain.invitation:
             own = invitations.source.own_entity
             assert own is not None
             keys += zip(self.chain.invitation, (self.free(f"its_{name}") for name in own.key), strict=True)
         self.joined("invited", f"no invitation of the {rule.unit} in {invitations.source.id}", sent, keys, extra)
-        if rule.contact_cap is not None:
-            cap = rule.contact_cap
+        if cap is not None:
             condition = exp.LT(this=self.column(self.before), expression=number(cap.at_most))
-            days = cap.per.days
-            why = f"asked more than {cap.at_most} times in {days} days"
+            why = f"asked more than {cap.at_most} times in {_length(cap.per.total_seconds())}"
             self.filtered("within_cap", why, [condition])
         time = self.scan.source.columns[rule.responded.time] if rule.responded else self.scan.time
         assert time is not None

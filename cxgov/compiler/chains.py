@@ -80,7 +80,7 @@ def chain(
         valid=valid,
         exclusions=excepted,
         unit=unit.key,
-        own_unit=unit.source is None,
+        own_unit=unit.source is None and source.interval is None,
         frame=frame,
         cells=cells,
         invitations=invitations,

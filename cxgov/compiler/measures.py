@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final, assert_never
 
 from cxgov.compiler.plan import Component, Linear, Method
@@ -212,7 +213,8 @@ def _aggregate(
         function=function,
         conditions=rows,
         of=of,
-        q=aggregate.q,
+        # One quantile has one text, whether it is written 0.5 or 0.50.
+        q=None if aggregate.q is None else Decimal(aggregate.q).normalize(),
         quantile_type=aggregate.quantile_type,
         type=its,
     )

@@ -40,6 +40,12 @@ class MomentsSql:
         self.keys = [*(["period_start"] if scan.plan.buckets else []), *(split.name for split in scan.scan.splits)]
         self.strata = self.chain.strata
 
+    def own(self, name: str) -> str:
+        """A name that no dimension of the question has."""
+        while name in self.keys:
+            name += "_"
+        return name
+
     def tables(self, name: str) -> list[tuple[str, exp.Query]]:
         """The tables; the last one, of the given name, has a line for each bucket and group."""
         units, parts = f"{self.chain.prefix}_units", f"{self.chain.prefix}_by_{'stratum' if self.strata else 'unit'}"
@@ -77,7 +83,8 @@ class MomentsSql:
     def by_unit(self) -> exp.Query:
         keys = self.scan.keys()
         keys += [
-            self.dialect.alias(self.scan.own(name), f"unit_{i}") for i, name in enumerate(self.chain.chain.unit, 1)
+            self.dialect.alias(self.scan.own(name), self.own(f"unit_{i}"))
+            for i, name in enumerate(self.chain.chain.unit, 1)
         ]
         cells: list[Node] = []
         for metric, linear in self.moments.of:
@@ -136,25 +143,25 @@ class MomentsSql:
     def by_stratum(self) -> exp.Query:
         alias = self.dialect.alias
         keys = self.scan.keys()
-        keys += [alias(self.scan.own(name), f"stratum_{i}") for i, name in enumerate(self.strata, 1)]
+        keys += [alias(self.scan.own(name), self.own(f"stratum_{i}")) for i, name in enumerate(self.strata, 1)]
         cells: list[Node] = [
-            alias(exp.Max(this=self.scan.weight()), "weight"),
-            alias(exp.Max(this=self.scan.own(self.chain.cell_rows)), "rows_in_stratum"),
-            alias(exp.Count(this=exp.Star()), "rows_here"),
+            alias(exp.Max(this=self.scan.weight()), self.own("weight")),
+            alias(exp.Max(this=self.scan.own(self.chain.cell_rows)), self.own("rows_in_stratum")),
+            alias(exp.Count(this=exp.Star()), self.own("rows_here")),
         ]
         for metric, linear in self.moments.of:
             sides = dict(self.sides(linear))
             for side, amount in sides.items():
-                cells.append(alias(exp.Sum(this=amount), f"{metric}_{side}"))
-                cells.append(alias(call("VAR_POP", amount.copy()), f"{metric}_{side}_spread"))
+                cells.append(alias(exp.Sum(this=amount), self.own(f"{metric}_{side}")))
+                cells.append(alias(call("VAR_POP", amount.copy()), self.own(f"{metric}_{side}_spread")))
             if "denominator" in sides:
                 both = call("COVAR_POP", sides["numerator"].copy(), sides["denominator"].copy())
-                cells.append(alias(both, f"{metric}_joint_spread"))
+                cells.append(alias(both, self.own(f"{metric}_joint_spread")))
         return self.scan.over_rows(keys + cells, len(keys))
 
     def stratified(self, parts: str, units: str) -> list[Node]:
         def column(name: str) -> Node:
-            return self.dialect.column(name, parts)
+            return self.dialect.column(self.own(name), parts)
 
         def about_mean(spread: str, left: str, right: str) -> Node:
             """A stratum's sum of products about its means, over rows here and rows elsewhere, which add nothing."""

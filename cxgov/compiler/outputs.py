@@ -6,6 +6,7 @@ from typing import Final
 
 from cxgov.compiler.measures import Measured, moment_roles, over, scale, substituted, times
 from cxgov.compiler.plan import Component, Method, Output, Uncertainty
+from cxgov.compiler.query import Refused
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Derived, Metric, Minimum, Ratio, Sampling
 from cxgov.language.typecheck import Named, Type, infer
@@ -81,6 +82,9 @@ class Outputs:
                 type=its.measured.type,
             )
         parts = {identity: self.value(self.metric(identity)) for identity in names(metric.measure.of)}
+        if any(part.complementary for part in parts.values()) and len({part.n for part in parts.values()}) > 1:
+            message = f"{metric.id} could show what is hidden of {', '.join(parts)}: they count different rows"
+            raise Refused(message, "Ask its parts one by one, or give all of them one sampling rule and population.")
         formula = substituted(metric.measure.of, {identity: part.formula for identity, part in parts.items()})
         missing = [Expr("is null", (part.formula,)) for part in parts.values() if self.nullable(part.formula)]
         if missing and not _strict(metric.measure.of):

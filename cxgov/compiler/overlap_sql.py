@@ -32,7 +32,8 @@ def overlap(registry: Registry, metric: Metric, periods: tuple[Query, Query], di
     dialect = dialect_named(dialect_name)
     sides = []
     tables: list[tuple[str, exp.Query]] = []
-    for name, asked in zip(("earlier", "later"), periods, strict=True):
+    for side_name, asked in zip(("earlier", "later"), periods, strict=True):
+        name = _side(registry, side_name)
         alone = plan(registry, replace(asked, metrics=(metric.id,), by=(), grain=None), by_unit=True)
         [scan] = alone.scans
         if scan.moments is None:
@@ -70,3 +71,11 @@ def _scan(alone: Plan, dialect_name: str, name: str) -> ScanSql:
 def _called(name: str, _table: str) -> str:
     """Both sides have the same tables: each begins with its own name."""
     return name
+
+
+def _side(registry: Registry, wanted: str) -> str:
+    """What the tables of a side begin with, none of which then hides a relation."""
+    read = {source.relation.rsplit(".", 1)[-1].lower() for source in registry.sources.values()}
+    while any(relation.startswith(f"{wanted}_") for relation in read):
+        wanted += "_"
+    return wanted

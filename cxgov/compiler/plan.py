@@ -140,7 +140,8 @@ class Scan:
 
     Rows from ``low`` to below ``high`` of the time column count, those for which every filter is true. ``selection``
     is the question's own filter over paths; ``ways`` says where each stands. ``starts`` gives the time column's
-    value at which each bucket begins; ``shifts`` leads from its clock to the calendar's.
+    value at which each bucket begins; ``shifts`` leads from its clock to the calendar's. ``domain`` are conditions on
+    the source's columns that choose among the rows that a chain has left.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Scan:
     missing: tuple[tuple[datetime, datetime], ...]
     chain: Chain | None = None
     moments: Moments | None = None
+    domain: tuple[Expr, ...] = ()
 
     def table_source(self, alias: str) -> Source:
         """The source behind a table's alias."""

@@ -21,9 +21,10 @@ from cxgov.compiler.measures import (
     substituted,
     weighted,
 )
+from cxgov.compiler.narrowing import check_named, narrowed, overlay_named, present
 from cxgov.compiler.outputs import Outputs, Placed
 from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
-from cxgov.compiler.plan import Chain, Component, Linear, Moments, Plan, Scan, Split, Table
+from cxgov.compiler.plan import Chain, Component, Linear, Moments, Output, Plan, Scan, Split, Table
 from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
@@ -34,6 +35,8 @@ from cxgov.language.typecheck import Named, infer
 
 WITHOUT_EXCLUSIONS: Final = "_without_exclusions"
 _LONGEST: Final = 55
+# A chain's name begins those of its tables, of which the longest ends in `_one_per_unit`.
+_CHAIN: Final = 46
 _PREFIX: Final = 40
 
 
@@ -60,18 +63,19 @@ def plan(registry: Registry, query: Query, *, stepwise: bool = False, by_unit: b
     Raises:
         Refused: the question has no exact answer; the message says why and the fix what can be asked.
     """
-    return _Planner(registry, query, stepwise=stepwise, by_unit=by_unit).plan()
+    return _Planner(registry, present(registry, query), stepwise=stepwise, by_unit=by_unit).plan()
 
 
 class _Planner:
     def __init__(self, registry: Registry, query: Query, *, stepwise: bool, by_unit: bool) -> None:
-        self.registry = registry
+        self.overlay = None if query.overlay is None else overlay_named(registry, query.overlay)
+        self.registry = registry if self.overlay is None else narrowed(registry, self.overlay)
         self.stepwise = stepwise
         self.by_unit = by_unit
         self.query = query
         self.calendar: Calendar = registry.calendar
         # What each metric reads, without the exceptions where it is asked for as if there were none.
-        self.metrics: dict[str, Metric] = dict(registry.metrics)
+        self.metrics: dict[str, Metric] = dict(self.registry.metrics)
         self.unexcepted: set[str] = set()
         self.scans: dict[object, _Draft] = {}
         self.scopes: dict[str, dict[str, Named]] = {}
@@ -105,7 +109,7 @@ class _Planner:
         ]
         components = {name: part for scan in scans for name, part in scan.components.items()}
         made = Outputs(self.metrics.__getitem__, self.placed, components, full=query.stats == "full")
-        outputs = tuple(made.output(metric) for metric in asked)
+        outputs = tuple(self.apart(made.output(metric)) for metric in asked)
         result = Plan(
             query=query,
             period=period,
@@ -134,6 +138,8 @@ class _Planner:
             )
         if metric.status == "draft" and not self.query.draft:
             raise Refused(f"metric {identity!r} is a draft", "Ask with --draft, or certify it.")
+        if self.overlay is not None:
+            check_named(self.registry, self.overlay, metric)
         return metric
 
     def parts(self, metric: Metric) -> list[Metric]:
@@ -285,6 +291,16 @@ class _Planner:
         clustered = chained is not None and chained.clustered
         self.placed[metric.id] = Placed(found, columns, rule, clustered, prefix)
 
+    def apart(self, output: Output) -> Output:
+        """Hides what a metric would be without its exclusions where the difference is the answers of too few."""
+        floors = list(output.floors)
+        for part in self.parts(output.metric) if output.metric.id in self.unexcepted else ():
+            whole, its = self.placed[part.id], self.placed.get(part.id.removesuffix(WITHOUT_EXCLUSIONS))
+            if part.id in self.unexcepted and its and its.rule and its.rule.minimum.privacy > 1:
+                fewer = Expr("-", (whole.over_columns(whole.measured.n), its.over_columns(its.measured.n)))
+                floors.append((fewer, its.rule.minimum.privacy))
+        return replace(output, floors=tuple(floors))
+
     def draft(self, metric: Metric, source: Source, rule: Sampling | None, as_of: datetime | None) -> _Draft:
         """The scan of a metric's rows: of a source by a time, or of what its own chain leaves."""
         key: object = (source.id, metric.time)
@@ -299,7 +315,8 @@ class _Planner:
             self.scans[key] = _Draft(source, time, called)
             if rule is not None or self.stepwise:
                 name = called.removesuffix(f"_by_{metric.time}") if metric.time else what
-                steps = chain(self.registry, metric, rule, exceptions, name=_short(name), as_of=as_of)
+                named = self.free_chain(_short(name, _CHAIN))
+                steps = chain(self.registry, metric, rule, exceptions, name=named, as_of=as_of)
                 self.scans[key].chain = steps
                 if steps.frame is not None:
                     self.current[f"the frame {steps.frame.source.id}"] = None
@@ -308,6 +325,12 @@ class _Planner:
     def free(self, called: str) -> str:
         """A name that no other scan has."""
         while any(draft.name == called for draft in self.scans.values()):
+            called += "_"
+        return called
+
+    def free_chain(self, called: str) -> str:
+        """A name that no other chain has."""
+        while any(draft.chain is not None and draft.chain.name == called for draft in self.scans.values()):
             called += "_"
         return called
 
@@ -381,7 +404,14 @@ class _Planner:
             missing=gaps,
             chain=draft.chain,
             moments=_moments(draft),
+            domain=self.domain(draft),
         )
+
+    def domain(self, draft: _Draft) -> tuple[Expr, ...]:
+        """What the overlay asks of the rows that a sampling rule has kept; without a rule it is in the population."""
+        if self.overlay is None or draft.chain is None or draft.chain.rule is None:
+            return ()
+        return conditions(draft.source, self.overlay.where)
 
     def split(self, path: str, draft: _Draft, as_of: datetime | None) -> Split:
         way = self.route(path, draft.source)
@@ -454,11 +484,11 @@ def _moments(draft: _Draft) -> Moments | None:
     return Moments(name=_short(f"{draft.name}_moments"), of=tuple(draft.linear.items()), components=components)
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = _LONGEST) -> str:
     """A name of the statement's own that every dialect keeps whole; cut ones end in a digest of the whole."""
-    if len(text) <= _LONGEST:
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST - 9]}_{sha256(text.encode()).hexdigest()[:8]}"
+    return f"{text[: longest - 9]}_{sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], dict[str, Component]]:

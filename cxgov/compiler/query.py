@@ -26,7 +26,7 @@ class Query:
     zone, half-open. ``by`` and the names in ``where`` are declared dimensions of every metric asked. ``as_of`` is
     an instant with a zone; without it the period's end plus the calendar's ``closes``. ``stats`` of ``full`` adds
     intervals and the sums that they are made of; ``without_exclusions`` the value of every metric as it would be if
-    no exclusion named it, as ``<metric>_without_exclusions``.
+    no exclusion named it, as ``<metric>_without_exclusions``; ``overlay`` is one that narrows every metric asked.
     """
 
     metrics: tuple[str, ...]
@@ -40,3 +40,4 @@ class Query:
     as_of: datetime | None = None
     draft: bool = False
     without_exclusions: bool = False
+    overlay: str | None = None

@@ -76,7 +76,7 @@ class ScanSql:
         if scan.moments is not None:
             for _, linear in scan.moments.of:
                 trees += [linear.numerator, *([linear.denominator] if linear.denominator else [])]
-        trees += scan.filters
+        trees += (*scan.filters, *scan.domain)
         trees += [split.expression for split in (*scan.splits, *scan.ways.values()) if split.table == self.alias]
         for tree in trees:
             yield from names(tree)
@@ -149,7 +149,7 @@ class ScanSql:
         """Columns that are measured and declared never to be NULL: denominators rely on it."""
         scan = self.scan
         trees = [tree for part in scan.components.values() for tree in (*part.conditions, *part.of)]
-        used = dict.fromkeys(name for tree in (*trees, *scan.filters) for name in names(tree))
+        used = dict.fromkeys(name for tree in (*trees, *scan.filters, *scan.domain) for name in names(tree))
         if self.chain is not None:
             used |= dict.fromkeys(self.chain.own_columns())
         return [name for name in used if not scan.source.columns[name].nullable]
@@ -230,13 +230,17 @@ class ScanSql:
         scan = self.scan
         found = [] if self.chain is not None else self.in_period()
         found += [base.inside(condition, "and") for condition in scan.filters]
-        if scan.selection is not None:
-            found.append(self.selected(scan.selection))
-        return found
+        return [*found, *self.chosen()]
+
+    def chosen(self) -> list[Node]:
+        """What the question asks of rows that are settled: its overlay's condition and its own filter."""
+        found = [self.scalars[self.alias].inside(condition, "and") for condition in self.scan.domain]
+        return found if self.scan.selection is None else [*found, self.selected(self.scan.selection)]
 
     def asked(self) -> Node | None:
-        """The question's own filter."""
-        return None if self.scan.selection is None else exp.Paren(this=self.selected(self.scan.selection))
+        """The same as one condition."""
+        found = self.chosen()
+        return exp.Paren(this=conjunction(found)) if found else None
 
     def selected(self, selection: Expr) -> Node:
         ways = self.scan.ways

@@ -92,6 +92,8 @@ def header(plan: Plan) -> str:
         lines[0] += f" by {', '.join(dict.fromkeys(query.by))}"
     if query.grain:
         lines[0] += f", each {query.grain}"
+    if query.overlay:
+        lines.append(f"overlay {query.overlay}")
     if query.where:
         lines.append(f"where {' '.join(query.where.split())}")
     if plan.period is not None:
@@ -110,7 +112,7 @@ class _Statement:
     def __init__(self, plan: Plan, dialect: Dialect) -> None:
         self.plan = plan
         self.dialect = dialect
-        self.names = _own_names(plan)
+        self.names = own_names(plan)
         self.scans = [ScanSql(plan, scan, dialect, self.names.__getitem__) for scan in plan.scans]
         # What gives lines of the result: each scan, and its sums over sampling units.
         self.lines: list[tuple[str, dict[str, Component]]] = []
@@ -122,24 +124,26 @@ class _Statement:
         self.direct = not plan.buckets and len(self.lines) == 1
         self.types = {key: _NOT_NULL[part.type] for _, components in self.lines for key, part in components.items()}
         self.base = self.lines[0][0] if self.direct else self.names["totals"]
+        self.owned: set[str] = set()
         self.errors = {
-            output.metric.id: self.own(f"{output.metric.id[:50]}_error")
+            output.metric.id: self.own(f"{output.metric.id[:40]}_error")
             for output in plan.outputs
             if output.uncertainty is not None and output.uncertainty.method in {"linearised", "total"}
         }
         self.hidden: dict[str, str] = {}
         if plan.directions == 1:
             self.hidden = {
-                output.metric.id: self.own(f"{output.metric.id[:50]}_hidden")
+                output.metric.id: self.own(f"{output.metric.id[:40]}_hidden")
                 for output in plan.outputs
                 if output.complementary and output.floors
             }
 
     def own(self, wanted: str) -> str:
         """A column's name that nothing of the statement has."""
-        taken = {*self.types, *(split.name for split in self.plan.splits)}
-        while wanted in taken:
+        taken = {*self.types, *(split.name for split in self.plan.splits), *self.owned}
+        while {wanted, f"{wanted}_alone"} & taken:
             wanted += "_"
+        self.owned |= {wanted, f"{wanted}_alone"}
         return wanted
 
     def tree(self) -> exp.Query:
@@ -386,7 +390,7 @@ class _Statement:
         return found
 
 
-def _own_names(plan: Plan) -> dict[str, str]:
+def own_names(plan: Plan) -> dict[str, str]:
     """Names of the statement's own tables, none of which hides a relation that it reads."""
     read = {table.source.relation for scan in plan.scans for table in scan.tables}
     read |= {scan.source.relation for scan in plan.scans}

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How many rows of a question an exception takes from a metric that would have counted without it."""
+    """How many rows of a question an exception takes from a metric that would have counted without it.
+
+    None for some, but fewer than may be told.
+    """
 
     exclusion: Exclusion
     metric: str
-    rows: int
+    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What each step leaves of a metric's rows: ``rows`` goes with ``steps``."""
+    """What each step leaves of a metric's rows: ``rows`` goes with ``steps``; None: some, but fewer than ``fewest``."""
 
     metric: str
     steps: tuple[Step, ...]
-    rows: tuple[int, ...]
+    rows: tuple[int | None, ...]
+    fewest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,9 @@ def sources_of(compiled: Compiled) -> list[Source]:
 
 
 def answer(
-    engine: Engine, compiled: Compiled, now: datetime, exceptions: Sequence[tuple[str, Excepted]] = ()
+    engine: Engine, compiled: Compiled, now: datetime, exceptions: Sequence[tuple[str, int, Excepted]] = ()
 ) -> Result:
-    """The answer of a statement; ``exceptions`` go with the metric whose rows they take.
+    """The answer of a statement; ``exceptions`` go with the metric whose rows they take and the fewest to be told.
 
     Raises:
         DataBroken: the rows of the question break what their source declares.
@@ -112,13 +116,19 @@ def answer(
     kinds = [column.type for column in compiled.columns]
     rows = tuple(_plain(row, kinds) for row in engine.rows(compiled.sql))
     taken = []
-    for metric, statement in exceptions:
+    for metric, fewest, statement in exceptions:
         [counts] = engine.rows(statement.sql)
         taken += [
-            Taken(exclusion, metric, int(count)) for exclusion, count in zip(statement.exclusions, counts, strict=True)
+            Taken(exclusion, metric, told(int(count), fewest))
+            for exclusion, count in zip(statement.exclusions, counts, strict=True)
         ]
     as_of = compiled.plan.as_of
     return Result(compiled.columns, rows, compiled, as_of is not None and now < as_of, tuple(taken))
+
+
+def told(count: int, fewest: int) -> int | None:
+    """A count of rows, unless there are some but fewer than may be told."""
+    return None if 0 < count < fewest else count
 
 
 def draw(engine: Engine, statement: Draw) -> Drawn:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from cxgov.compiler.overlap_sql import COLUMNS, overlap
-from cxgov.compiler.periods import Bucket, Period, bucket_around, bucket_name, buckets, named_period
+from cxgov.compiler.periods import Bucket, Period, bucket_around, bucket_name, named_period
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Grain, Query, Refused
 from cxgov.compiler.sql import to_sql
@@ -33,11 +33,12 @@ _YEAR_OF_WEEKS = timedelta(weeks=52)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A bucket of a grain and a filter: what one statement answers for several metrics."""
+    """A bucket of a grain, a filter and an overlay: what one statement answers for several metrics."""
 
     bucket: Bucket
     grain: Grain
     where: str | None
+    overlay: str | None
 
     def query(self, metrics: Iterable[str]) -> Query:
         return Query(
@@ -47,6 +48,7 @@ class _Asked:
             where=self.where,
             stats="full",
             draft=True,
+            overlay=self.overlay,
         )
 
 
@@ -97,6 +99,8 @@ class _Evaluating:
         self.calendar: Calendar = registry.calendar
         self.confidence = float(registry.settings.confidence)
         self.scopes = {key: scope_of(registry, threshold) for key, threshold in registry.thresholds.items()}
+        # A threshold that an overlay names is judged under it.
+        self.overlays = {named: key for key, overlay in registry.overlays.items() for named in overlay.thresholds}
         self.known: dict[tuple[_Asked, str], tuple[Estimate, Reading]] = {}
         self.early = False
 
@@ -105,7 +109,7 @@ class _Evaluating:
         wanted = [(threshold, bucket) for threshold in shown for bucket in self.whole(threshold, period)]
         if not wanted:
             raise Refused(
-                f"{period.name} holds no whole {' or '.join(sorted({its.grain for its in shown}))}, "
+                f"no {' or '.join(sorted({its.grain for its in shown}))} ends in {period.name}, "
                 f"which {listed([its.id for its in shown])} judge{'s' if len(shown) == 1 else ''}",
                 "Ask for a longer period, or for other thresholds.",
             )
@@ -122,8 +126,13 @@ class _Evaluating:
     # --- which buckets ---
 
     def whole(self, threshold: Threshold, period: Period) -> list[Bucket]:
-        """The buckets of the threshold's grain that lie in the period; a month holds no quarter to judge."""
-        return [bucket for bucket in buckets(period, threshold.grain, self.calendar) if not bucket.partial]
+        """The buckets of the threshold's grain that end in the period; in a month no quarter may end."""
+        found = []
+        bucket = bucket_around(period.start, threshold.grain, self.calendar)
+        while bucket.end <= period.end:
+            found.append(bucket)
+            bucket = bucket_around(bucket.end, threshold.grain, self.calendar)
+        return [bucket for bucket in found if bucket.end > period.start]
 
     def family(self, threshold: Threshold) -> list[Threshold]:
         """The thresholds that are judged together with one, itself among them."""
@@ -183,7 +192,7 @@ class _Evaluating:
                 self.known[asked, name] = estimate, reading
 
     def asked(self, threshold: Threshold, bucket: Bucket) -> _Asked:
-        return _Asked(bucket, threshold.grain, self.scopes[threshold.id])
+        return _Asked(bucket, threshold.grain, self.scopes[threshold.id], self.overlays.get(threshold.id))
 
     def at(self, threshold: Threshold, bucket: Bucket) -> tuple[Estimate, Reading]:
         return self.known[self.asked(threshold, bucket), threshold.metric]

@@ -5,7 +5,7 @@ Only what one document says by itself is looked at here; what it refers to is ``
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -120,6 +120,7 @@ class Builder:
             "title": data["title"],
             "owner": data["owner"],
             "description": data.get("description", ""),
+            "formerly": tuple(data.get("formerly", ())),
             "place": place_of(self.path, data.values_at["id"]),
         }
 
@@ -134,6 +135,18 @@ class Builder:
                 "Write e.g. Europe/Berlin.",
             )
         return name
+
+    def day(self, data: Map, key: str) -> date | None:
+        """The day under ``key``; None where there is none, or none of the calendar."""
+        value = data.get(key)
+        if value is None:
+            return None
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            message = f"{value!r} is no day of the calendar"
+            self.refuse(VALUE, data.values_at[key], message, "Write a day that there is, e.g. 2026-05-01.")
+            return None
 
     def length(self, data: Map, key: str) -> timedelta:
         """A length of time, as ``10 days``."""

@@ -2,23 +2,25 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from cxgov.language.building import Builder, decimals
 from cxgov.language.columns import source
+from cxgov.language.members import council
 from cxgov.language.model import (
     Aggregate,
     Band,
     Calendar,
     Connection,
     Derived,
+    Dimension,
     Document,
     Exclusion,
     Measure,
     Metric,
     NetShare,
+    Overlay,
     Raci,
     Ratio,
     Settings,
@@ -44,6 +46,8 @@ def build(builder: Builder, data: Map) -> Document | None:
         "Sampling": sampling,
         "Threshold": _threshold,
         "Exclusion": _exclusion,
+        "Overlay": _overlay,
+        "Council": council,
     }
     return makers[data["kind"]](builder, data)
 
@@ -57,6 +61,9 @@ def _registry(builder: Builder, data: Map) -> Settings:
         confidence=_confidence(builder, data),
         longest_exclusion=builder.some_length(data["exclusions"], "longest") if "exclusions" in data else None,
         connections=built,
+        repository=data.get("repository"),
+        ref=data.get("ref"),
+        tool=tuple(sorted(data.get("tool", {}).items())),
         **builder.common(data),
     )
 
@@ -226,7 +233,7 @@ def _bands(builder: Builder, rows: Any) -> tuple[Band, ...]:
 
 def _exclusion(builder: Builder, data: Map) -> Exclusion | None:
     where = builder.expression(data, "where")
-    start, end = _day(builder, data, "from"), _day(builder, data, "until")
+    start, end = builder.day(data, "from"), builder.day(data, "until")
     if start and end and start >= end:
         message = f"no day lies from {start} to before {end}"
         builder.refuse(EXCLUSION, data.values_at["until"], message, "Write as `until` the first day that counts again.")
@@ -245,10 +252,23 @@ def _exclusion(builder: Builder, data: Map) -> Exclusion | None:
     )
 
 
-def _day(builder: Builder, data: Map, key: str) -> date | None:
-    try:
-        return date.fromisoformat(data[key])
-    except ValueError:
-        message = f"{data[key]!r} is no day of the calendar"
-        builder.refuse(VALUE, data.values_at[key], message, "Write a day that there is, e.g. 2026-05-01.")
+def _overlay(builder: Builder, data: Map) -> Overlay | None:
+    where = builder.expression(data, "where")
+    declared = data.get("dimensions") or Map(data.start)
+    builder.names(declared, "dimension")
+    dimensions = {}
+    for name in declared:
+        tree = builder.expression(declared, name)
+        if tree is not None:
+            at = place_of(builder.path, declared.keys_at[name])
+            dimensions[name] = Dimension(name=name, expression=tree, place=at)
+    if where is None:
         return None
+    return Overlay(
+        metrics=tuple(data["metrics"]),
+        where=where,
+        dimensions=dimensions,
+        thresholds=tuple(data.get("thresholds", ())),
+        min_sample=data.get("min_sample"),
+        **builder.common(data),
+    )

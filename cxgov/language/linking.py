@@ -10,7 +10,18 @@ from typing import Final, Generic, TypeVar
 from cxgov.language.building import Builder, locate
 from cxgov.language.diagnostics import Diagnostic, Rule, listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, names
-from cxgov.language.model import Calendar, Document, Exclusion, Metric, Sampling, Settings, Source, Threshold
+from cxgov.language.model import (
+    Calendar,
+    Council,
+    Document,
+    Exclusion,
+    Metric,
+    Overlay,
+    Sampling,
+    Settings,
+    Source,
+    Threshold,
+)
 from cxgov.language.reader import Map, Mark, place_of
 from cxgov.language.rules import NAME, PERSONAL, REFERENCE, TYPE, VALUE
 from cxgov.language.scopes import source_scope
@@ -47,6 +58,8 @@ class Linker:
         self.samplings: dict[str, Sampling] = {}
         self.thresholds: dict[str, Threshold] = {}
         self.exclusions: dict[str, Exclusion] = {}
+        self.overlays: dict[str, Overlay] = {}
+        self.council: Council | None = None
         # Ids of documents with problems of their own: a reference to one is no second problem.
         self.broken: set[str] = set()
         self.settings: Settings | None = None

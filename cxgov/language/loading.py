@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from cxgov.language.building import Builder
+from cxgov.language.council_links import council
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
 from cxgov.language.exclusion_links import exclusion
 from cxgov.language.expressions import names
@@ -21,18 +22,21 @@ from cxgov.language.linking import Linker, Written
 from cxgov.language.metric_links import metric
 from cxgov.language.model import (
     Calendar,
+    Council,
     Derived,
     Document,
     Exclusion,
     Metric,
+    Overlay,
     Registry,
     Sampling,
     Settings,
     Source,
     Threshold,
 )
+from cxgov.language.overlay_links import overlay
 from cxgov.language.reader import place_of, read
-from cxgov.language.rules import DUPLICATE, FILE, REGISTRY, SAME_TITLE
+from cxgov.language.rules import COUNCIL, DUPLICATE, FILE, FORMERLY, OVERLAY, REGISTRY, SAME_TITLE
 from cxgov.language.sampling_links import sampling
 from cxgov.language.shapes import check_shape
 from cxgov.language.source_links import settings, source
@@ -47,13 +51,15 @@ _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class Summary:
     """What the problems of other documents can depend on: identity, references, title.
 
-    ``refs`` are kinds and ids, as ``Source:customers``; ``title`` is that of a certified metric, folded.
+    ``refs`` are kinds and ids, as ``Source:customers``; ``title`` is that of a certified metric, folded; ``claims`` is
+    what no other document may have: old ids, as ``Metric:nps_old``, and an overlay's thresholds, as ``judged:nps``.
     """
 
     kind: str
     id: str
     refs: tuple[str, ...]
     title: str
+    claims: tuple[str, ...] = ()
 
 
 def load(tree: Mapping[str, bytes]) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
@@ -86,6 +92,8 @@ def load_with_summaries(
             samplings=loader.linker.samplings,
             thresholds=loader.linker.thresholds,
             exclusions=loader.linker.exclusions,
+            overlays=loader.linker.overlays,
+            council=loader.linker.council,
         )
         return registry, problems, loader.summaries
 
@@ -111,6 +119,7 @@ class _Loader:
         self.misled = False
         self.places: dict[tuple[str, str], Place] = {}
         self.titles: dict[str, str] = {}
+        self.claiming: list[Written[Any]] = []
 
     def load(self, *, metrics_last: bool) -> None:
         paths = sorted(self.tree)
@@ -132,6 +141,7 @@ class _Loader:
                     metric(self.linker, late)
         for written in waiting:
             self.link(written)
+        self.claimed_once()
         self.one_registry()
 
     def waits(self, written: Written[Any]) -> bool:
@@ -157,6 +167,10 @@ class _Loader:
                 threshold(self.linker, written)
             case Exclusion():
                 exclusion(self.linker, written)
+            case Overlay():
+                overlay(self.linker, written)
+            case Council():
+                council(self.linker, written)
 
     def read(self, path: str) -> Written[Any] | None:
         """One document, built; None after a problem that leaves nothing to check further."""
@@ -215,6 +229,12 @@ class _Loader:
                 self.linker.thresholds[document.id] = document
             case Exclusion():
                 self.linker.exclusions[document.id] = document
+            case Overlay():
+                self.linker.overlays[document.id] = document
+            case Council():
+                self.second_council(document)
+        if document.formerly or isinstance(document, Overlay):
+            self.claiming.append(written)
         self.summaries[written.builder.path] = _summary(kind, document)
 
     def second_registry(self, document: Settings) -> None:
@@ -223,6 +243,36 @@ class _Loader:
         else:
             message = f"a second document of kind Registry; the first is {self.linker.settings.place}"
             self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=document.place))
+
+    def second_council(self, document: Council) -> None:
+        if self.linker.council is None:
+            self.linker.council = document
+        else:
+            message = f"a second document of kind Council; the first is {self.linker.council.place}"
+            fix = "Keep one of them: two policies would leave open which one decides."
+            self.problems.append(Diagnostic(rule=COUNCIL, message=message, place=document.place, fix=fix))
+
+    def claimed_once(self) -> None:
+        """Refuses an old id that is still one or was another document's, and a threshold of two overlays."""
+        old: dict[tuple[str, str], Place] = {}
+        judged: dict[str, str] = {}
+        for written in sorted(self.claiming, key=lambda written: written.builder.path):
+            document, data, path = written.document, written.data, written.builder.path
+            for i, identity in enumerate(document.formerly):
+                place = place_of(path, data["formerly"].items_at[i])
+                now = self.places.get((data["kind"], identity))
+                first = old.setdefault((data["kind"], identity), place)
+                if now is not None or first is not place:
+                    said = f"is the id of {now}" if now is not None else f"is claimed in {first} too"
+                    message = f"old id {identity!r} {said}"
+                    self.problems.append(Diagnostic(rule=FORMERLY, message=message, place=place))
+            for i, identity in enumerate(document.thresholds if isinstance(document, Overlay) else ()):
+                other = judged.setdefault(identity, document.id)
+                if other != document.id:
+                    place = place_of(path, data["thresholds"].items_at[i])
+                    message = f"{identity!r} is judged under {other!r} already"
+                    fix = "Write a threshold of its own: each is judged once."
+                    self.problems.append(Diagnostic(rule=OVERLAY, message=message, place=place, fix=fix))
 
     def title(self, document: Metric, written: Written[Any]) -> None:
         if document.status != "certified":
@@ -266,7 +316,17 @@ def _summary(kind: str, document: Document) -> Summary:
         refs = (f"Metric:{document.metric}",)
     elif isinstance(document, Exclusion):
         refs = (f"Source:{document.source}", *(f"Metric:{metric}" for metric in document.metrics))
-    return Summary(kind, document.id, refs, title)
+    elif isinstance(document, Overlay):
+        refs = tuple(f"Metric:{metric}" for metric in document.metrics)
+        refs += tuple(f"Threshold:{threshold}" for threshold in document.thresholds)
+    elif isinstance(document, Council):
+        named = [*(metric for rule in document.rules for metric in rule.metrics), *dict(document.beneficiaries)]
+        refs = tuple(dict.fromkeys(f"Metric:{metric}" for metric in named))
+        refs += tuple(f"Overlay:{rule.overlay}" for rule in document.rules if rule.overlay)
+    claims = tuple(f"{kind}:{old}" for old in document.formerly)
+    if isinstance(document, Overlay):
+        claims += tuple(f"judged:{threshold}" for threshold in document.thresholds)
+    return Summary(kind, document.id, refs, title, claims)
 
 
 def _folded(metric: Metric) -> str:

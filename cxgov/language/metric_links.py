@@ -138,7 +138,9 @@ def _aggregate(linker: Linker, written: Written[Metric], aggregate: Aggregate, s
         error = ExpressionError(message, of.at, f"Its entities: {listed(source.entities)}.")
         linker.refuse_inside(NAME, written, of, error)
         return None
+    so_far = len(linker.problems)
     linker.no_inner_condition(written, of, source)
+    conditional = len(linker.problems) > so_far
     kind = linker.type_of(written, of, scope, lambda: known_not_null(metric, aggregate.where))
     if kind is None:
         return None
@@ -157,9 +159,9 @@ def _aggregate(linker: Linker, written: Written[Metric], aggregate: Aggregate, s
         error = ExpressionError(f"{aggregate.function} takes a number or a duration, found {kind}", of.at, fix)
         linker.refuse_inside(TYPE, written, of, error)
         return None
-    if aggregate.function in {"min", "max", "quantile"}:
-        what = f"{aggregate.function} of {written.document.id!r} shows"
-        linker.not_personal(written, of, of, linker.private[source.id], what)
+    if not conditional:
+        # Over one row every aggregate is the value itself.
+        linker.not_personal(written, of, of, linker.private[source.id], f"{aggregate.function} of {metric.id!r} shows")
     return "duration" if kind.name == "duration" else "number"
 
 

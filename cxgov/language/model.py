@@ -7,17 +7,19 @@ from typing import Literal
 
 from cxgov.language.diagnostics import Place
 from cxgov.language.expressions import Expr
+from cxgov.language.policy import Member, Requirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What every kind of document says of itself."""
+    """What every kind of document says of itself; ``formerly`` are ids that it had before."""
 
     id: str
     version: str
     title: str
     owner: str
     description: str = ""
+    formerly: tuple[str, ...] = ()
     place: Place = field(compare=False, repr=False)
 
 
@@ -35,12 +37,18 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Document):
-    """The document of kind Registry. ``confidence`` is that of intervals; ``longest_exclusion`` bounds exclusions."""
+    """The document of kind Registry. ``confidence`` is that of intervals; ``longest_exclusion`` bounds exclusions.
+
+    ``repository`` and ``ref`` say where the registry lives; ``tool`` are pairs of a program and its pinned version.
+    """
 
     calendar: str
     dialects: tuple[str, ...]
     confidence: Decimal = Decimal("0.95")
     longest_exclusion: timedelta | None = None
+    repository: str | None = None
+    ref: str | None = None
+    tool: tuple[tuple[str, str], ...] = ()
     connections: tuple[Connection, ...] = ()
 
 
@@ -333,6 +341,36 @@ class Exclusion(Document):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay(Document):
+    """A region's own view of some metrics of one source: fewer rows, more dimensions, its thresholds.
+
+    ``where`` narrows each of the metrics; ``min_sample`` is above every minimum that they have.
+    """
+
+    metrics: tuple[str, ...]
+    where: Expr
+    dimensions: dict[str, Dimension] = field(default_factory=dict)
+    thresholds: tuple[str, ...] = ()
+    min_sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Council(Document):
+    """Who may change what. ``sequence`` counts the policies of a registry, one by one.
+
+    ``guards`` are pairs of a path's pattern, outside the registry, and the class of its change; ``beneficiaries``
+    pairs of a metric and the persons whose approval of it does not count. A class that no rule names is blocked.
+    """
+
+    sequence: int
+    members: tuple[Member, ...]
+    rules: tuple[Requirement, ...]
+    default: Literal["block"] = "block"
+    guards: tuple[tuple[str, str], ...] = ()
+    beneficiaries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
     """Every document of a registry, by kind and id."""
 
@@ -343,6 +381,8 @@ class Registry:
     samplings: dict[str, Sampling] = field(default_factory=dict)
     thresholds: dict[str, Threshold] = field(default_factory=dict)
     exclusions: dict[str, Exclusion] = field(default_factory=dict)
+    overlays: dict[str, Overlay] = field(default_factory=dict)
+    council: Council | None = None
 
     @property
     def calendar(self) -> Calendar:

@@ -94,7 +94,7 @@ ENTITY = _rule(
 )  # fmt: skip
 PERSONAL = _rule(
     "CX021", "personal", E,
-    "A personal column is no dimension and no condition, and is not shown by a measure.",
+    "A personal column is no dimension, no condition and no weight, and is measured only by counting it distinctly.",
     "Use a column that does not identify a person.",
 )  # fmt: skip
 SHADOW = _rule(
@@ -162,6 +162,36 @@ BANDS = _rule(
     "Bands rise, and every value lies in exactly one of them.",
     "Write the bands in rising order, each but the last with `below:`.",
 )  # fmt: skip
+FORMERLY = _rule(
+    "CX035", "formerly", E,
+    "An old id leads to one document, and is the id of none that there is.",
+    "Take the old id out of `formerly:`, or give the other document an id of its own.",
+)  # fmt: skip
+OVERLAY = _rule(
+    "CX036", "overlay", E,
+    "An overlay narrows metrics of one source, and lowers nothing that they hold to.",
+    "Correct the metric, the threshold or the minimum that the message names.",
+)  # fmt: skip
+COUNCIL = _rule(
+    "CX037", "council", E,
+    "There is at most one Council, and in it a person and an account stand once, each with a term.",
+    "Keep one of the two, and end a term after it begins.",
+)  # fmt: skip
+KEY = _rule(
+    "CX038", "key", E,
+    "A member's key is one public key of a strong kind, written out, and nobody else's.",
+    "Write the line of the `.pub` file: type, base64, comment. `ssh-keygen -t ed25519` makes a key.",
+)  # fmt: skip
+QUORUM = _rule(
+    "CX039", "quorum", E,
+    "Members other than any one author can meet every rule of the Council.",
+    "Lower the quorum, or name more members, so that one of them can be the author.",
+)  # fmt: skip
+SEAT = _rule(
+    "CX040", "seat", E,
+    "The seats, teams and persons that a Council names are those of its members.",
+    "Correct the name, or add the member.",
+)  # fmt: skip
 NO_DESCRIPTION = _rule(
     "CX101", "no-description", W,
     "A certified metric says what it is.",
@@ -187,5 +217,6 @@ RULES: tuple[Rule, ...] = (
     TEXT, YAML, SCHEMA, FILE, REGISTRY,
     DUPLICATE, REFERENCE, CYCLE, EXPRESSION, VALUE, TYPE, NAME, PATH, UNKNOWN, MEASURE, ENTITY, PERSONAL, SHADOW,
     COLUMN, CONNECTION, UNIT_OF_SAMPLE, FRAME, SELECTION, CONTACT, ORDER, WEIGHTS, SAMPLED, EXCLUSION, JUDGED, BANDS,
+    FORMERLY, OVERLAY, COUNCIL, KEY, QUORUM, SEAT,
     NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT,
 )  # fmt: skip

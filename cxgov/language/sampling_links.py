@@ -11,6 +11,7 @@ from cxgov.language.rules import (
     FRAME,
     NAME,
     ORDER,
+    PERSONAL,
     SAMPLED,
     SELECTION,
     TYPE,
@@ -67,6 +68,25 @@ def sampled(linker: Linker, written: Written[Metric], identity: str) -> None:
         linker.refuse(SAMPLED, written, at, message, f"Name a sampling rule of {metric.source}.")
     if rule.weights:
         _weighted(linker, written, rule)
+    if rule.invited and rule.responded is None:
+        _after_invitation(linker, written, rule)
+
+
+def _after_invitation(linker: Linker, written: Written[Metric], rule: Sampling) -> None:
+    """Without `responded` it is the metric's own time that must not lie before the invitation."""
+    metric, at = written.document, written.data.values_at["sampling"]
+    assert rule.invited is not None
+    source, sent = linker.sources.get(rule.source), linker.sources.get(rule.invited.source)
+    if source is None or sent is None or metric.source != rule.source:
+        return
+    if metric.time is None:
+        message = f"{rule.id!r} keeps rows from their invitation on, and {metric.id!r} has no `time`"
+        linker.refuse(SAMPLED, written, at, message, f"Give the metric its `time:`, or {rule.id} its `responded:`.")
+        return
+    came, asked = source.columns.get(metric.time), sent.columns.get(rule.invited.time)
+    if came and asked and (came.type, came.zone) != (asked.type, asked.zone):
+        message = f"{source.id}.{came.name} is {_kind(came)}, {sent.id}.{asked.name} is {_kind(asked)}"
+        linker.refuse(SAMPLED, written, at, message, "Name two times of one type and zone.")
 
 
 def _weighted(linker: Linker, written: Written[Metric], rule: Sampling) -> None:
@@ -196,6 +216,9 @@ def _weight_column(linker: Linker, written: Written[Sampling], source: Source, f
     if name not in source.columns:
         message = f"{source.id} has no column {name!r}{nearest(name, numeric)}"
         linker.refuse(NAME, written, at, message, f"Its numbers: {listed(numeric)}.")
+    elif source.columns[name].personal:
+        message = f"weight {source.id}.{name} is personal, and a count of weights would show it"
+        linker.refuse(PERSONAL, written, at, message, "Weigh by a column that is not a person's own.")
     elif name not in numeric:
         message = f"weight {source.id}.{name} is of type {source.columns[name].type}; expected a number"
         linker.refuse(WEIGHTS, written, at, message, f"Numbers of {source.id}: {listed(numeric)}.")

@@ -1,7 +1,6 @@
 """An evaluation as text for people, as JSON for programs, and as Markdown for a page that a council reads."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from textwrap import wrap
 from typing import Any, Final
@@ -24,6 +23,7 @@ from cxgov.reports.judging import (
     value_words,
     who_words,
 )
+from cxgov.reports.markdown import escaped, table
 from cxgov.reports.numbers import NO_DATA, SUPPRESSED, in_unit, level
 from cxgov.reports.registry import as_json as json_text
 from cxgov.reports.results import json_value
@@ -33,9 +33,6 @@ _EARLY: Final = "asked before the last bucket's `as of`: rows may still arrive"
 _LABELS: Final = 11
 _WIDTH: Final = 100
 _RED: Final = ("\x1b[1;31m", "\x1b[0m")
-# What Markdown of any kind, GitHub's mathematics and its tables act on inside a line.
-_ACTED_ON: Final = re.compile(r"[\\`*_\[\]|~$]")
-_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 # --- text ---
@@ -162,21 +159,10 @@ def as_markdown(evaluation: Evaluation) -> str:
     rows = [_summary_cells(judgement) for judgement in evaluation.judgements]
     parts = [f"# Evaluation of {escaped(evaluation.period)}", f"{escaped(summary(evaluation))}."]
     parts += [f"**Early**: {_EARLY.replace('`', '')}."] if evaluation.early else []
-    parts += [_table(head, rows)] if rows else []
+    parts += [table(head, rows)] if rows else []
     for its in _by_threshold(evaluation.judgements):
         parts += _section(its, evaluation.confidence)
     return "\n\n".join(parts) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Text of a document inside a line of Markdown: it is shown as it is, acts on nothing and tells nobody.
-
-    It must not begin the line. Between a sign that notifies or links (@, #) and its name stands a space of no width.
-    """
-    shown = _ACTED_ON.sub(
-        lambda found: f"\\{found[0]}", re.sub("[&<>]", lambda found: _ENTITIES[found[0]], visible(text))
-    )
-    return re.sub(r"(?<![A-Za-z0-9])@|#", lambda found: f"{found[0]}&#8203;", shown).strip()
 
 
 def _summary_cells(judgement: Judgement) -> list[str]:
@@ -235,14 +221,9 @@ def _series(judgements: Sequence[Judgement], confidence: float) -> str:
             ]
         )
     unit = escaped(judgements[0].metric.unit)
-    return _table(["bucket", unit, f"{level(confidence)} interval", "n", "band"], rows, right=frozenset({1, 2, 3}))
+    return table(["bucket", unit, f"{level(confidence)} interval", "n", "band"], rows, right=frozenset({1, 2, 3}))
 
 
 def _band_cell(judgement: Judgement) -> str:
     band = escaped(standing(judgement))
     return f"**{band}**" if judgement.breached else band
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
-    rules = ["---:" if i in right else "---" for i in range(len(head))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rules, *rows])

@@ -1,9 +1,10 @@
-"""Diagnostics as text, JSON and GitHub annotations."""
+"""Diagnostics as text, JSON and points for forges and build servers."""
 
 import json
 from collections.abc import Sequence
 
 from cxgov.language.diagnostics import Diagnostic
+from cxgov.reports.formats import Point
 
 
 def as_text(problems: Sequence[Diagnostic], documents: int) -> str:
@@ -40,24 +41,18 @@ def as_json(problems: Sequence[Diagnostic], documents: int) -> str:
     return json.dumps({"valid": valid, "documents": documents, "problems": found}, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_github(problems: Sequence[Diagnostic], documents: int) -> str:
-    """Workflow commands that GitHub shows beside the line; it shows ten of a kind a step, so errors come first."""
-    lines = []
-    for problem in sorted(problems, key=lambda problem: not problem.is_error):
-        place, rule = problem.place, problem.rule
-        properties = f"file={_property(place.path)},line={place.line},col={place.column}"
-        title = _property(f"{rule.code} {rule.name}")
-        fix = problem.fix or rule.fix
-        lines.append(f"::{rule.severity} {properties},title={title}::{_data(f'{problem.message}. Fix: {fix}')}")
-    return "".join(f"{line}\n" for line in lines) or f"::notice::{documents} documents are valid\n"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def points(problems: Sequence[Diagnostic]) -> list[Point]:
+    """The same for forges and build servers."""
+    return [
+        Point(
+            code=problem.rule.code,
+            title=problem.rule.name,
+            level="error" if problem.is_error else "warning",
+            message=f"{problem.message}. Fix: {problem.fix or problem.rule.fix}",
+            place=problem.place,
+        )
+        for problem in problems
+    ]
 
 
 def _s(count: int) -> str:

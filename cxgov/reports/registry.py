@@ -11,6 +11,8 @@ from cxgov.reports.wording import (
     bare,
     exclusion_fields,
     exclusion_line,
+    overlay_fields,
+    overlay_line,
     sampling_fields,
     sampling_lines,
     threshold_fields,
@@ -119,6 +121,8 @@ def show_fields(registry: Registry, metric: Metric) -> dict[str, Any]:
         fields["sampling"] = sampling_fields(registry.samplings[metric.sampling])
     fields["exclusions"] = exclusion_fields(registry, metric)
     fields["thresholds"] = threshold_fields(registry, metric)
+    fields["overlays"] = overlay_fields(registry, metric)
+    fields["formerly"] = list(metric.formerly)
     raci = metric.raci
     fields["raci"] = {
         "responsible": raci.responsible,
@@ -149,6 +153,8 @@ def _lines(name: str, value: Any) -> list[str]:
             return [exclusion_line(its) for its in value]
         case "thresholds":
             return [threshold_line(its) for its in value]
+        case "overlays":
+            return [overlay_line(its) for its in value]
     text = value
     if isinstance(value, list):
         text = ", ".join(value)

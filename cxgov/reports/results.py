@@ -188,7 +188,9 @@ def _notes(marks: set[str], result: "Result") -> list[str]:
         notes.append("!  asked before its `as of`: rows may still arrive")
     for taken in result.taken:
         its = taken.exclusion
-        rows = f"{taken.rows:,} row{'' if taken.rows == 1 else 's'}" if taken.rows else "no row"
+        rows = "too few rows to tell" if taken.rows is None else "no row"
+        if taken.rows:
+            rows = f"{taken.rows:,} row{'' if taken.rows == 1 else 's'}"
         notes.append(
             visible(
                 f"{its.id} takes {rows} from {taken.metric}: {its.reason} ({its.evidence}; "
@@ -209,8 +211,9 @@ def steps_as_table(steps: "Steps", *, color: bool = False) -> str:
     table.add_column("why", no_wrap=True)
     before: int | None = None
     for step, rows in zip(steps.steps, steps.rows, strict=True):
-        gone = "" if before is None else f"{before - rows:,}"
-        table.add_row(step.step.replace("_", " "), f"{rows:,}", gone, visible(step.why))
+        gone = "" if before is None or rows is None else f"{before - rows:,}"
+        left = f"<{steps.fewest}" if rows is None else f"{rows:,}"
+        table.add_row(step.step.replace("_", " "), left, gone, visible(step.why))
         before = rows
     return f"rows of {steps.metric}\n\n{_printed(table, color=color)}\n"
 

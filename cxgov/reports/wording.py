@@ -64,6 +64,22 @@ def threshold_row(its: Threshold) -> dict[str, Any]:
     }
 
 
+def overlay_fields(registry: Registry, metric: Metric) -> list[dict[str, Any]]:
+    """The overlays that name a metric, by id."""
+    return [
+        {
+            "id": its.id,
+            "title": its.title,
+            "where": bare(its.where),
+            "dimensions": {name: bare(dimension.expression) for name, dimension in its.dimensions.items()},
+            "thresholds": [key for key in its.thresholds if registry.thresholds[key].metric == metric.id],
+            "min_sample": its.min_sample,
+        }
+        for its in sorted(registry.overlays.values(), key=lambda its: its.id)
+        if metric.id in its.metrics
+    ]
+
+
 def sampling_lines(fields: dict[str, Any]) -> list[str]:
     """The fields of a sampling rule for people."""
     return [f"{fields['id']}, {fields['title']}", *(f"- {step}" for step in fields["steps"])]
@@ -74,6 +90,14 @@ def exclusion_line(fields: dict[str, Any]) -> str:
     days = f"from {fields['from']} to before {fields['until']}"
     told = f"{fields['reason']} ({fields['evidence']}, {fields['requester']})"
     return f"{fields['id']}: {days}, rows where {fields['where']}: {told}"
+
+
+def overlay_line(fields: dict[str, Any]) -> str:
+    """The fields of an overlay for people."""
+    more = f"; by {', '.join(fields['dimensions'])} too" if fields["dimensions"] else ""
+    more += f"; judged by {', '.join(fields['thresholds'])}" if fields["thresholds"] else ""
+    more += f"; shown from {fields['min_sample']} rows" if fields["min_sample"] else ""
+    return f"{fields['id']}, {fields['title']}: rows where {fields['where']}{more}"
 
 
 def threshold_line(fields: dict[str, Any]) -> str:

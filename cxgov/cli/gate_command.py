@@ -1,0 +1,69 @@
+"""``cxgov gate``."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cxgov.cli.options import format_option, instant, registry_folder, registry_option, write_out
+
+
+@click.command("gate")
+@click.option("--trusted", metavar="REF", required=True, help="Commit whose policy decides, e.g. origin/main.")
+@click.option("--head", metavar="REV", required=True, help="Commit that is proposed.")
+@click.option(
+    "--reviews",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Reviews as GitHub's API gives them, a list or a list of pages; may be repeated.",
+)
+@click.option("--author", type=int, metavar="ACCOUNT", help="Number of the account that opened the request.")
+@click.option("--now", metavar="INSTANT", help="When it is judged. Default: now.")
+@format_option("text", "json", "markdown", "github", "sarif", "junit")
+@click.option("--into", metavar="FILE", help="Write to a file instead of printing.")
+@registry_option
+def command(
+    *,
+    trusted: str,
+    head: str,
+    reviews: tuple[Path, ...],
+    author: int | None,
+    now: str | None,
+    form: str,
+    into: str | None,
+    registry: str | None,
+) -> int:
+    """Say whether a proposal may be merged: who must approve it, who has, what is missing.
+
+    \b
+    cxgov gate --trusted origin/main --head HEAD --reviews reviews.json --author 1001
+
+    The policy is that of the trusted commit. Exit code 1 where something is missing, 2 where nothing can be
+    said, 5 where an approval that was given is altered or taken away.
+    """  # noqa: D301  # \b is click\'s mark for lines that it keeps
+    from cxgov import __version__, api
+    from cxgov.reports import formats, verdicts
+
+    at: datetime | None = instant(now, "--now")
+    files = [path.read_bytes() for path in reviews]
+    found = api.gate(registry_folder(registry), trusted=trusted, head=head, reviews=files, author=author, now=at)
+    match form:
+        case "json":
+            text = verdicts.as_json(found)
+        case "markdown":
+            text = verdicts.as_markdown(found)
+        case "github":
+            text = formats.as_github(verdicts.points(found), "approved")
+        case "sarif":
+            text = formats.as_sarif(verdicts.points(found), __version__)
+        case "junit":
+            text = formats.as_junit(verdicts.points(found), "gate")
+        case _:
+            text = verdicts.as_text(found)
+    write_out(text, into)
+    if found.verdict is None:
+        return 2
+    if found.verdict.touched:
+        return 5
+    return 0 if found.passed else 1

@@ -1,0 +1,1 @@
+"""Who may change what: two registries to changes, changes and evidence to a verdict."""

@@ -1,0 +1,313 @@
+"""Two registries to the changes between them: what moved, of which class, where, and what it reaches.
+
+Documents are compared by kind and id, never by file. One edit is one finding; what it reaches is listed under it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cxgov.governance.classes import How, class_of
+from cxgov.governance.dependencies import Key, governed, overlaid, reached
+from cxgov.governance.differences import FieldPath, differences, mark_of, said
+from cxgov.governance.digests import Closures
+from cxgov.governance.directions import direction
+from cxgov.governance.documents import Plain, documents, plain
+from cxgov.governance.renames import renames, with_new_names
+from cxgov.governance.versions import Bump, bump
+from cxgov.language.diagnostics import Place
+from cxgov.language.model import Document, Metric, Registry
+from cxgov.language.reader import Map, place_of, read
+
+# The class of a whole document that comes; and of one that goes, where that is another.
+_ADDED: Final[Mapping[str, str]] = {
+    "Registry": "policy",
+    "Calendar": "calendar",
+    "Source": "source",
+    "Metric": "certification",
+    "Sampling": "sampling",
+    "Threshold": "threshold_tightened",
+    "Exclusion": "exclusion",
+    "Overlay": "overlay",
+    "Council": "policy",
+}
+_REMOVED: Final[Mapping[str, str]] = {
+    **_ADDED,
+    **dict.fromkeys(("Calendar", "Source", "Metric", "Sampling"), "removal"),
+    "Threshold": "threshold_loosened",
+}
+_STATUS: Final[Mapping[str, str]] = {"certified": "certification", "draft": "removal"}
+_MOVES_NOTHING: Final = frozenset({"editorial", "ownership", "additive"})
+# What of the Registry moves no number.
+_STILL: Final = frozenset({"dialects", "exclusions", "repository", "ref"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What an edit can move: metrics whose numbers it can, thresholds that judge them, overlays that narrow them.
+
+    ``judged`` is the metric of a threshold: its numbers stay, what is said of them does not.
+    """
+
+    metrics: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One edit of a document. ``old`` and ``new`` are in the reader's words, None where there is nothing.
+
+    ``path`` is empty for a whole document. ``place`` is where it is written now, or where it was.
+    """
+
+    kind: str
+    id: str
+    path: FieldPath
+    how: str
+    change_class: str
+    old: str | None
+    new: str | None
+    reach: Reach
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A metric whose meaning differs, by itself or under an overlay: its clo1 on both sides, None where it is not."""
+
+    id: str
+    overlay: str | None = None
+    old: str | None
+    new: str | None
+
+    @property
+    def name(self) -> str:
+        """``metric@overlay``, or the metric alone."""
+        return self.id if self.overlay is None else f"{self.id}@{self.overlay}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Everything between two registries: findings in file order, versions, and the metrics whose meaning moved."""
+
+    findings: tuple[Finding, ...]
+    bumps: tuple[Bump, ...]
+    moved: tuple[Moved, ...]
+
+    @property
+    def meaning_moved(self) -> tuple[str, ...]:
+        """The metrics of which a number can be another than it was; of the other ones there is only more to ask."""
+        telling = [its for its in self.findings if its.change_class not in _MOVES_NOTHING]
+        reached = {its.id for its in telling if its.kind == "Metric"}
+        reached = reached.union(*(its.reach.metrics for its in telling))
+        return tuple(its.name for its in self.moved if its.id in reached)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing above ``editorial`` changed."""
+        return all(finding.change_class == "editorial" for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A registry with the files that it was read from, by which places are found."""
+
+    registry: Registry
+    tree: Mapping[str, bytes]
+
+
+def compare(old: Side, new: Side) -> Comparison:
+    """The changes from one side to the other."""
+    return _Comparing(old, new).comparison()
+
+
+class _Comparing:
+    def __init__(self, old: Side, new: Side) -> None:
+        self.old = old
+        self.new = new
+        self.before = documents(old.registry)
+        self.after = documents(new.registry)
+        self.renamed = renames(self.before, self.after)
+        self.back = {after: before for before, after in self.renamed.items()}
+        before, after = reached(old.registry), reached(new.registry)
+        # What was governed under its old name is so under the new one.
+        self.governed = {self.now(key) for key in governed(old.registry, before)} | governed(new.registry, after)
+        self.reached = {key: set(metrics) for key, metrics in after.items()}
+        for key, metrics in before.items():
+            self.reached.setdefault(self.now(key), set()).update(self.now(("Metric", its))[1] for its in metrics)
+        self.overlaid = [*overlaid(old.registry), *overlaid(new.registry)]
+        self.titles = {_folded(its.title): its.id for its in old.registry.metrics.values() if its.status == "certified"}
+        self.maps: dict[tuple[int, str], Map | None] = {}
+
+    def comparison(self) -> Comparison:
+        findings: list[Finding] = []
+        bumps: list[Bump] = []
+        for key in sorted({*self.before, *self.after}):
+            if key in self.renamed:
+                continue
+            was = self.back.get(key, key)
+            found = list(self.document(was, key))
+            findings += found
+            old, new = self.before.get(was), self.after.get(key)
+            if old is not None and new is not None and (found or old.version != new.version):
+                needed = bump(old, new, found, self.place(key, ("version",)))
+                bumps += [needed] if needed is not None else []
+        return Comparison(findings=tuple(sorted(findings, key=_order)), bumps=tuple(bumps), moved=self.moved())
+
+    def now(self, key: Key) -> Key:
+        """A document's key on the new side, by that on the old one."""
+        return self.renamed.get(key, key)
+
+    def moved(self) -> tuple[Moved, ...]:
+        before, after = self.meanings(self.old.registry), self.meanings(self.new.registry)
+        keys = sorted({*before, *after}, key=lambda key: (key[0], key[1] or ""))
+        return tuple(
+            Moved(id=metric, overlay=overlay, old=old, new=new)
+            for metric, overlay in keys
+            if (old := before.get((metric, overlay))) != (new := after.get((metric, overlay)))
+        )
+
+    def meanings(self, registry: Registry) -> dict[tuple[str, str | None], str]:
+        """The clo1 of metrics, also under each overlay that narrows them; by the names of the new side.
+
+        Of those that no file reaches whose bytes differ it is not asked: nothing that it is made of does.
+        """
+        closures = Closures(registry)
+        touched = [key for key in {*map(self.now, self.before), *self.after} if self.touched(key)]
+        near = {key[1] for key in touched if key[0] == "Metric"}.union(*(self.reached.get(key, ()) for key in touched))
+        found: dict[tuple[str, str | None], str] = {}
+        for metric in registry.metrics.values():
+            name = self.now(("Metric", metric.id))[1]
+            if name in near:
+                found[name, None] = closures.clo1(metric)
+        for metric, overlay in overlaid(registry):
+            name = self.now(("Metric", metric.id))[1]
+            if name in near:
+                found[name, self.now(("Overlay", overlay.id))[1]] = closures.under(metric, overlay)
+        return found
+
+    def touched(self, key: Key) -> bool:
+        """Whether a document is written otherwise than it was, or on one side only."""
+        old, new = self.before.get(self.back.get(key, key)), self.after.get(key)
+        if old is None or new is None or key in self.back:
+            return True
+        text = self.bytes(self.old, old)
+        return text is None or text != self.bytes(self.new, new)
+
+    def document(self, was: Key, key: Key) -> Iterator[Finding]:
+        old, new = self.before.get(was), self.after.get(key)
+        if old is None and new is not None:
+            yield self.whole(key, "added", _ADDED[key[0]], new)
+            return
+        if new is None and old is not None:
+            yield self.whole(key, "removed", _REMOVED[key[0]], old)
+            return
+        assert old is not None
+        assert new is not None
+        if was != key:
+            its = self.class_of(key, ("formerly",), "added", (None, None), new)
+            yield self.finding(key, (), "renamed", its, was[1], key[1])
+        if not self.touched(key):
+            return
+        left, right = with_new_names(plain(old), self.renamed), plain(new)
+        if was != key:
+            # The rename is told; what else `formerly` says or said no more is an edit of its own.
+            left |= {"id": key[1], "formerly": sorted({*left.get("formerly", ()), was[1]})}
+        edits = list(differences(key[0], left, right))
+        others = [edit for edit in edits if edit[0] != ("version",)]
+        # A version goes with what it is the version of; alone it is an edit too.
+        for path, before, after in others or edits:
+            how: How = "added" if before is None else "removed" if after is None else "changed"
+            its = self.class_of(key, path, how, (before, after), new)
+            yield self.finding(key, path, how, its, said(before), said(after))
+
+    def class_of(self, key: Key, path: FieldPath, how: How, values: tuple[Plain, Plain], document: Document) -> str:
+        found = class_of(key[0], path, how)
+        if found == "threshold":
+            found = direction((self.old.registry, self.new.registry), document, path, *values)
+        if path == ("status",):
+            # From certified to a draft the number is no longer there to be asked for.
+            found = _STATUS.get(values[1], "retirement")
+        if path == ("title",) and isinstance(document, Metric):
+            other = self.titles.get(_folded(document.title))
+            if other is not None and other != document.id:
+                return "formula"
+        return found if found == "editorial" or key in self.governed else "draft"
+
+    def whole(self, key: Key, how: str, change_class: str, document: Document) -> Finding:
+        its = change_class if key in self.governed else "draft"
+        title = said(document.title)
+        return self.finding(key, (), how, its, title if how == "removed" else None, title if how == "added" else None)
+
+    def finding(  # noqa: PLR0917  # the fields of a finding, in their order
+        self, key: Key, path: FieldPath, how: str, change_class: str, old: str | None, new: str | None
+    ) -> Finding:
+        return Finding(
+            kind=key[0],
+            id=key[1],
+            path=path,
+            how=how,
+            change_class=change_class,
+            old=old,
+            new=new,
+            reach=self.reach(key, path, change_class),
+            place=self.place(key, path),
+        )
+
+    def reach(self, key: Key, path: FieldPath, change_class: str) -> Reach:
+        """What an edit of a document moves; what only adds moves nothing that was there."""
+        still = key[0] == "Registry" and _STILL.intersection(path[:1])
+        if still or change_class in _MOVES_NOTHING:
+            return Reach()
+        metrics = self.reached.get(key, set())
+        sides = (self.old.registry, self.new.registry)
+        if key[0] == "Threshold":
+            overlays = {its.id for side in sides for its in side.overlays.values() if key[1] in its.thresholds}
+            return Reach(judged=tuple(sorted(metrics)), overlays=tuple(sorted(overlays)))
+        if key[0] == "Overlay":
+            narrowing = [side.overlays[key[1]] for side in sides if key[1] in side.overlays]
+            judging = {its for overlay in narrowing for its in overlay.thresholds}
+            return Reach(metrics=tuple(sorted(metrics)), thresholds=tuple(sorted(judging)))
+        judging = {its.id for side in sides for its in side.thresholds.values() if its.metric in metrics}
+        return Reach(
+            metrics=tuple(sorted(metrics - ({key[1]} if key[0] == "Metric" else set()))),
+            thresholds=tuple(sorted(judging)),
+            overlays=tuple(sorted({overlay.id for metric, overlay in self.overlaid if metric.id in metrics})),
+        )
+
+    # --- places ---
+
+    def place(self, key: Key, path: FieldPath) -> Place | None:
+        """Where the edited value is written: on the new side, or on the old one where it went."""
+        was = self.back.get(key, key)
+        for side, document in ((self.new, self.after.get(key)), (self.old, self.before.get(was))):
+            if document is None:
+                continue
+            data = self.map(side, document.place.path)
+            if data is None:
+                return document.place
+            at = mark_of(data, path)
+            if at is not None or side is self.old:
+                return place_of(document.place.path, at) if at is not None else document.place
+        return self.after[key].place if key in self.after else None
+
+    def bytes(self, side: Side, document: Document) -> bytes | None:
+        return side.tree.get(document.place.path)
+
+    def map(self, side: Side, path: str) -> Map | None:
+        known = (id(side), path)
+        if known not in self.maps:
+            text = side.tree.get(path)
+            self.maps[known] = read(path, text)[0] if text is not None else None
+        return self.maps[known]
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, FieldPath]:
+    place = finding.place or Place("", 0, 0)
+    return (place.path, place.line, place.column, finding.id, finding.path)
+
+
+def _folded(title: str) -> str:
+    return " ".join(title.casefold().split())

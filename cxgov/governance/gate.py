@@ -1,0 +1,292 @@
+"""A proposal in git, the reviews of it and the policy of the trusted side to a verdict.
+
+The council, its keys and the calendar are those of the trusted commit, whatever the proposal says. The proposal is
+judged as the tree that its merge would have, read as raw blobs; nothing of it is executed or checked out.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from cxgov.governance.approvals import binding, keys_of, read_approval
+from cxgov.governance.changes import compare
+from cxgov.governance.commits import Difference
+from cxgov.governance.contributors import contributors
+from cxgov.governance.failures import CannotSay
+from cxgov.governance.git import Conflict, Repository
+from cxgov.governance.listings import Refusal
+from cxgov.governance.reviews import Review, State, latest_word, read_reviews
+from cxgov.governance.sides import APPROVALS, Sides
+from cxgov.governance.signatures import Verifier
+from cxgov.governance.transitions import PATH, Transition, state, transitions
+from cxgov.governance.verdict import (
+    Approval,
+    Evidence,
+    Ignored,
+    Objection,
+    Proposal,
+    Verdict,
+    guarded_finding,
+    verdict,
+)
+from cxgov.language.diagnostics import Diagnostic
+from cxgov.language.model import Council, Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """The gate's answer; no verdict where the proposal is no valid registry, as ``refused`` and ``problems`` say.
+
+    ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one.
+    """
+
+    trusted: str
+    head: str
+    base: str
+    verdict: Verdict | None
+    proposal: Proposal | None
+    registry: Registry | None = None
+    refused: tuple[Refusal, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the proposal may be merged."""
+        return self.verdict is not None and self.verdict.passed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them."""
+
+    trusted: str
+    head: str
+    reviews: Sequence[bytes] = ()
+    author: int | None = None
+    now: datetime
+
+
+def gate(repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> Gated:
+    """The verdict on merging ``head`` into ``trusted``; ``folder`` is the registry's, from the repository's top.
+
+    Of ``environment`` only where programs are is used.
+
+    Raises:
+        CannotSay: what is needed cannot be read, the two conflict, or the trusted side has no policy.
+    """
+    return _Gate(repository, folder, asked, environment).gated()
+
+
+class _Gate:
+    def __init__(self, repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> None:
+        self.repository = repository
+        self.environment = environment
+        self.asked = asked
+        self.sides = Sides(repository, folder)
+        self.approvals = f"{folder}/{APPROVALS}" if folder else APPROVALS
+        self.trusted = repository.commit(asked.trusted)
+        self.head = repository.commit(asked.head)
+        self.base = repository.merge_base(self.trusted, self.head)
+        self.council = self.policy()
+
+    def policy(self) -> Council:
+        trusted = self.sides.read(self.trusted)
+        if trusted.side is None:
+            raise CannotSay(f"{self.asked.trusted} holds no valid registry: `cxgov validate` there says why")
+        council = trusted.side.registry.council
+        if council is None:
+            raise CannotSay(
+                f"{self.asked.trusted} has no document of kind Council, so nobody can approve anything: "
+                "the first policy is put there by hand"
+            )
+        return council
+
+    def gated(self) -> Gated:
+        merged = self.repository.merged_tree(self.trusted, self.head)
+        if isinstance(merged, Conflict):
+            paths = ", ".join(merged.paths)
+            raise CannotSay(f"{self.asked.head} conflicts with {self.asked.trusted} in {paths}: merge or rebase it")
+        found = Gated(trusted=self.trusted, head=self.head, base=self.base, verdict=None, proposal=None)
+        result = self.sides.read(merged)
+        if result.side is None:
+            errors = tuple(problem for problem in result.problems if problem.is_error)
+            return replace(found, refused=result.refused, problems=errors)
+        its = self.proposal(merged)
+        judged = verdict(its, self.evidence(merged), self.today)
+        trusted = self.sides.read(self.trusted).side
+        return replace(found, verdict=judged, proposal=its, registry=trusted.registry if trusted else None)
+
+    def proposal(self, merged: str) -> Proposal:
+        old, new = self.sides.read(self.trusted).side, self.sides.read(merged).side
+        assert old is not None
+        assert new is not None
+        comparison = compare(old, new)
+        guarded = self.guarded(merged)
+        findings = [
+            guarded_finding(its.path, guarded[its.path], {"A": "added", "D": "removed"}.get(its.status, "changed"))
+            for its in self.repository.differences(self.trusted, merged)
+            if its.path in guarded
+        ]
+        # Approvals are only ever added: what was said stays said.
+        findings += [
+            guarded_finding(its.path, "history", "removed" if its.status == "D" else "changed")
+            for its in self.repository.differences(self.trusted, merged)
+            if its.path.startswith(f"{self.approvals}/") and its.status != "A"
+        ]
+        return Proposal(
+            comparison=replace(comparison, findings=(*comparison.findings, *findings)),
+            old={**state(old.registry, {}), **self.paths(self.trusted, merged, guarded, before=True)},
+            new={**state(new.registry, {}), **self.paths(self.trusted, merged, guarded, before=False)},
+            council=self.council,
+            proposed=new.registry.council,
+        )
+
+    # --- guarded paths ---
+
+    def guarded(self, merged: str) -> dict[str, str]:
+        """The paths that differ and that the policy guards, each with its class."""
+        found = {}
+        for its in self.repository.differences(self.trusted, merged):
+            for pattern, change_class in self.council.guards:
+                if matches(pattern, its.path):
+                    found[its.path] = change_class
+        return found
+
+    def paths(self, old: str, new: str, guarded: Iterable[str], *, before: bool) -> dict[tuple[str, str], str]:
+        """What stands at guarded paths on one of two sides, by the object's name and mode."""
+        wanted = set(guarded)
+        found = {}
+        for its in self.repository.differences(old, new):
+            if its.path in wanted:
+                said = _object(its, before=before)
+                if said is not None:
+                    found[PATH, its.path] = said
+        return found
+
+    # --- evidence ---
+
+    @property
+    def today(self) -> date:
+        return self.asked.now.astimezone(UTC).date()
+
+    def evidence(self, merged: str) -> Evidence:
+        persons = {member.github: member.person for member in self.council.members}
+        wrote = contributors(
+            self.repository.commits(self.trusted, self.head),
+            emails=[(email, member.person) for member in self.council.members for email in member.emails],
+            accounts=persons,
+            approvals=self.approvals,
+        )
+        author = {persons[self.asked.author]} if self.asked.author in persons else set()
+        words = latest_word(self.reviews())
+        approvals: list[Approval] = []
+        objections: list[Objection] = []
+        ignored = [Ignored(who=old.review.login, origin=_origin(old.review), why=old.reason) for old in words.ignored]
+        for account, review in sorted(words.last.items()):
+            person = persons.get(account)
+            if person is None:
+                ignored.append(Ignored(who=review.login, origin=_origin(review), why="not a member of the council"))
+            elif review.state is State.CHANGES_REQUESTED:
+                objections.append(Objection(person=person, origin=_origin(review)))
+            elif review.state is State.APPROVED:
+                seen = self.seen(review)
+                if isinstance(seen, str):
+                    ignored.append(Ignored(who=person, origin=_origin(review), why=seen))
+                else:
+                    approvals.append(Approval(person=person, origin=_origin(review), signed=False, transitions=seen))
+        signed, unsigned = self.signed(merged)
+        return Evidence(
+            approvals=(*approvals, *signed),
+            objections=tuple(objections),
+            contributors=wrote.persons | author,
+            ignored=(*ignored, *unsigned),
+        )
+
+    def signed(self, merged: str) -> tuple[list[Approval], list[Ignored]]:
+        """The signed approvals that the proposal adds; one that the trusted side holds already is spent."""
+        trusted = self.sides.read(self.trusted)
+        added = {
+            path: data for path, data in self.sides.read(merged).approvals.items() if path not in trusted.approvals
+        }
+        if not added or trusted.side is None:
+            return [], []
+        bound = binding(trusted.side.registry)
+        if isinstance(bound, str):
+            return [], [Ignored(who="a signature", origin=path, why=bound) for path in sorted(added)]
+        found: list[Approval] = []
+        ignored: list[Ignored] = []
+        with Verifier(keys_of(self.council, self.today), self.environment) as verifier:
+            for path, data in sorted(added.items()):
+                its = read_approval(path.rpartition("/")[2], data, bound, verifier)
+                if isinstance(its, str):
+                    ignored.append(Ignored(who="a signature", origin=path, why=its))
+                else:
+                    found.append(Approval(person=its.person, origin=path, signed=True, transitions=its.transitions))
+        return found, ignored
+
+    def reviews(self) -> list[Review]:
+        found: list[Review] = []
+        for data in self.asked.reviews:
+            reviews, problems = read_reviews(data)
+            if problems:
+                route, message = problems[0]
+                raise CannotSay(f"the reviews cannot be read: {route or 'the file'}: {message}")
+            found += reviews
+        return found
+
+    def seen(self, review: Review) -> frozenset[Transition] | str:
+        """The transitions that a reviewer saw, from its own merge base to its own commit; or why there are none."""
+        if review.commit is None:
+            return "the reviewed commit is gone"
+        try:
+            commit = self.repository.commit(review.commit)
+            base = self.repository.merge_base(self.trusted, commit)
+        except CannotSay as failure:
+            return f"the reviewed commit cannot be read: {failure}"
+        before, after = self.sides.state(base), self.sides.state(commit)
+        if before is None or after is None:
+            return "the reviewed commit is no valid registry"
+        paths = {
+            side: self.paths(base, commit, self.guarded_between(base, commit), before=side == "before")
+            for side in ("before", "after")
+        }
+        found = transitions({**before, **paths["before"]}, {**after, **paths["after"]})
+        return "spent: what was approved has been on the trusted side since" if self.spent(base, found) else found
+
+    def guarded_between(self, old: str, new: str) -> list[str]:
+        return [
+            its.path
+            for its in self.repository.differences(old, new)
+            if any(matches(pattern, its.path) for pattern, _ in self.council.guards)
+        ]
+
+    def spent(self, base: str, seen: frozenset[Transition]) -> bool:
+        """Whether the trusted ref has held since then what was approved: a step back and forth needs a new word."""
+        documents = [step for step in seen if step.kind != PATH]
+        if not documents:
+            return False
+        for commit in self.repository.first_parents(base, self.trusted):
+            held: Mapping[tuple[str, str], str] = self.sides.state(commit) or {}
+            if all(held.get((step.kind, step.id)) == step.new for step in documents):
+                return True
+        return False
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path is one that a guard names: ``*`` within a name, ``**`` over folders."""
+    parts = []
+    for i, part in enumerate(re.split(r"(\*\*/|\*\*|\*|\?)", pattern)):
+        wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+        parts.append(wild[part] if i % 2 else re.escape(part))
+    return re.fullmatch("".join(parts), path, re.DOTALL) is not None
+
+
+def _object(its: Difference, *, before: bool) -> str | None:
+    mode, oid = (its.mode_before, its.before) if before else (its.mode_after, its.after)
+    return None if not oid.strip("0") else f"{mode} {oid}"
+
+
+def _origin(review: Review) -> str:
+    at = f" at {review.submitted_at:%Y-%m-%dT%H:%M:%SZ}" if review.submitted_at else ""
+    return f"review of {(review.commit or 'no commit')[:12]}{at}"

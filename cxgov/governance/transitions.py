@@ -1,0 +1,41 @@
+"""What approvals are of: for every document the step from one meaning to another, by digests alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cxgov.governance.dependencies import Key
+from cxgov.governance.digests import Closures, gov1
+from cxgov.governance.documents import documents
+from cxgov.language.model import Registry
+
+# A guarded path is no document; it stands among them under this kind.
+PATH = "Path"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Transition:
+    """A document's step: its ``gov1`` and ``clo1`` before and after, None where it is not there."""
+
+    kind: str
+    id: str
+    old: str | None
+    new: str | None
+
+
+State = Mapping[Key, str]
+
+
+def state(registry: Registry, guarded: Mapping[str, bytes]) -> dict[Key, str]:
+    """What every document means, and the bytes of the guarded paths, as digests."""
+    closures = Closures(registry)
+    found = {key: f"{gov1(its)} {closures.clo1(its)}" for key, its in documents(registry).items()}
+    found |= {(PATH, path): f"sha256:{sha256(data).hexdigest()}" for path, data in guarded.items()}
+    return found
+
+
+def transitions(old: State, new: State) -> frozenset[Transition]:
+    """Every step between two states."""
+    return frozenset(
+        Transition(*key, old.get(key), new.get(key)) for key in {*old, *new} if old.get(key) != new.get(key)
+    )

@@ -1,0 +1,204 @@
+"""A comparison of two registries as text for people, as JSON for programs, and as Markdown for a pull request."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from cxgov.governance.changes import Comparison, Finding, Reach
+from cxgov.governance.versions import Bump
+from cxgov.language.classes import CHANGE_CLASSES
+from cxgov.language.diagnostics import visible
+from cxgov.reports.markdown import escaped, table
+from cxgov.reports.registry import as_json as json_text
+
+_NOTHING: Final = "nothing changed"
+# A line that is longer is not read; the JSON has all of it.
+_LONGEST: Final = 300
+_MOST: Final = 40
+
+
+# --- text ---
+
+
+def as_text(comparison: Comparison) -> str:
+    """A line for each finding with what it reaches, the versions that are not right, what moved, and the count."""
+    lines = []
+    for finding in comparison.findings:
+        lines.append(f"{finding.place}: {finding.change_class} {finding.kind} {finding.id}{_edit(finding)}")
+        reach = reach_words(finding.reach)
+        lines += [f"    {reach}"] if reach else []
+    for bump in comparison.bumps:
+        lines += _version_lines(bump)
+    if comparison.meaning_moved:
+        lines.append(f"meaning moved: {_names(comparison.meaning_moved)}")
+    return "\n".join(visible(line) for line in [*lines, summary(comparison)]) + "\n"
+
+
+def summary(comparison: Comparison) -> str:
+    """How many findings there are of each class, the highest first."""
+    counts = Counter(finding.change_class for finding in comparison.findings)
+    if not counts:
+        return _NOTHING
+    total = counts.total()
+    said = ", ".join(f"{counts[its]} {its}" for its in sorted(counts, key=CHANGE_CLASSES.index, reverse=True))
+    return f"{total} change{'' if total == 1 else 's'}: {said}"
+
+
+def reach_words(reach: Reach) -> str:
+    """What an edit moves beside its own document, in words; nothing where it moves nothing."""
+    parts = [f"also moves {_names(reach.metrics)}"] if reach.metrics else []
+    parts += [f"judges {_names(reach.judged)}"] if reach.judged else []
+    parts += [f"judged by {_names(reach.thresholds)}"] if reach.thresholds else []
+    parts += [f"under {_names(reach.overlays)}"] if reach.overlays else []
+    return "; ".join(parts)
+
+
+def version_words(bump: Bump) -> str:
+    """What is wrong with a version, or could be lower; nothing where it is right."""
+    if bump.taken == "back":
+        return f"version {bump.new} is below {bump.old}, and {bump.next} is needed"
+    if not bump.enough:
+        return f"version {bump.new} is too small: a {bump.needed} change of {bump.old} needs {bump.next}"
+    if bump.too_large:
+        why = "nothing of it changed" if bump.needed == "none" else f"a {bump.needed} change of {bump.old}"
+        return f"version {bump.new} is larger than it must be: {why}, {bump.next} would do"
+    return ""
+
+
+def _edit(finding: Finding) -> str:
+    field = "".join(f" {'.'.join(finding.path)}" if finding.path else "")
+    old, new = (None if its is None else f"`{_cut(its)}`" for its in (finding.old, finding.new))
+    match finding.how:
+        case "changed":
+            return f"{field}: {old} -> {new}"
+        case "renamed":
+            return f": renamed, {old} -> {new}"
+        case how:
+            return f"{field}: {how} {old or new}"
+
+
+def _version_lines(bump: Bump) -> list[str]:
+    words = version_words(bump)
+    if not words:
+        return []
+    if bump.enough:
+        return [f"{bump.place}: note[version] {bump.kind} {bump.id}: {words}"]
+    return [
+        f"{bump.place}: error[version] {bump.kind} {bump.id}: {words}",
+        "    fix: run `cxgov bump`, which writes it",
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def _names(names: Iterable[str]) -> str:
+    every = list(names)
+    more = len(every) - _MOST
+    return ", ".join(every[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+# --- JSON ---
+
+
+def as_json(comparison: Comparison) -> str:
+    """The same, nothing cut off; its schema is ``schemas/output/diff.json``."""
+    return json_text(
+        {
+            "quiet": comparison.quiet,
+            "findings": [_finding_row(finding) for finding in comparison.findings],
+            "versions": [version_row(bump) for bump in comparison.bumps],
+            "moved": [
+                {"metric": its.id, "overlay": its.overlay, "old": its.old, "new": its.new} for its in comparison.moved
+            ],
+        }
+    )
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    place, reach = finding.place, finding.reach
+    return {
+        "class": finding.change_class,
+        "kind": finding.kind,
+        "id": finding.id,
+        "field": list(finding.path),
+        "how": finding.how,
+        "old": finding.old,
+        "new": finding.new,
+        "reach": {
+            "metrics": list(reach.metrics),
+            "judged": list(reach.judged),
+            "thresholds": list(reach.thresholds),
+            "overlays": list(reach.overlays),
+        },
+        "path": None if place is None else place.path,
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
+    }
+
+
+def version_row(bump: Bump) -> dict[str, Any]:
+    """A document's versions as an object."""
+    return {
+        "kind": bump.kind,
+        "id": bump.id,
+        "old": bump.old,
+        "new": bump.new,
+        "needed": bump.needed,
+        "taken": bump.taken,
+        "next": bump.next,
+        "enough": bump.enough,
+        "path": None if bump.place is None else bump.place.path,
+    }
+
+
+# --- versions alone ---
+
+
+def bumps_as_text(bumps: Sequence[Bump], *, written: bool) -> str:
+    """A line for each version that was written, or has to be."""
+    if not bumps:
+        return "every version is large enough\n"
+    if not written:
+        return "".join(visible(line) + "\n" for bump in bumps for line in _version_lines(bump))
+    lines = [f"{its.place}: {its.kind} {its.id}: {its.new} -> {its.next}, a {its.needed} change" for its in bumps]
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def bumps_as_json(bumps: Sequence[Bump], *, written: bool) -> str:
+    """The same as one object; its schema is ``schemas/output/bump.json``."""
+    return json_text({"written": written, "versions": [version_row(bump) for bump in bumps]})
+
+
+# --- Markdown ---
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """A table of the findings, those of the highest class first, then versions, then what moved."""
+    parts = [f"**{escaped(summary(comparison))}**"]
+    if comparison.findings:
+        order = sorted(comparison.findings, key=lambda its: -CHANGE_CLASSES.index(its.change_class))
+        parts.append(table(["class", "document", "field", "before", "after", "reaches"], map(_cells, order)))
+    wrong = [bump for bump in comparison.bumps if not bump.enough]
+    if wrong:
+        rows = [[escaped(f"{its.kind} {its.id}"), its.old, its.new, its.next] for its in wrong]
+        parts += ["Versions that are too small (`cxgov bump` writes them):"]
+        parts.append(table(["document", "before", "now", "needed"], rows))
+    if comparison.meaning_moved:
+        parts.append(f"Metrics whose meaning moved: {escaped(_names(comparison.meaning_moved))}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(finding: Finding) -> list[str]:
+    how = "" if finding.how == "changed" else finding.how
+    field = ".".join(finding.path)
+    old, new = ("" if its is None else escaped(_cut(its)) for its in (finding.old, finding.new))
+    return [
+        f"**{escaped(finding.change_class)}**",
+        escaped(f"{finding.kind} {finding.id}"),
+        escaped(" ".join(filter(None, (field, f"({how})" if how and field else how)))),
+        old,
+        new,
+        escaped(reach_words(finding.reach)),
+    ]

@@ -1,0 +1,190 @@
+"""The gate's answer as text, JSON and Markdown, and as points for forges and build servers."""
+
+import json
+from collections.abc import Iterator
+
+from cxgov.governance.gate import Gated
+from cxgov.governance.verdict import Demand, Verdict
+from cxgov.language.diagnostics import Place, visible
+from cxgov.reports.formats import Point
+from cxgov.reports.markdown import escaped
+
+
+def as_text(gated: Gated) -> str:
+    """The answer, then every finding with who must approve it, who counts, who does not and what is missing."""
+    lines = [f"{_answer(gated)}  {gated.head[:12]} into {gated.trusted[:12]}"]
+    lines += [f"  {visible(its.path)}: {visible(its.reason)}" for its in gated.refused]
+    lines += [f"  {problem}" for problem in gated.problems]
+    if gated.verdict is not None:
+        lines += [line for demand in gated.verdict.demands for line in _demand(demand)]
+        lines += [f"  veto of {visible(its.person)}: {visible(its.origin)}" for its in gated.verdict.vetoes]
+        lines += [f"  {visible(fault)}" for fault in gated.verdict.faults]
+        lines += [
+            f"  ignored: {visible(its.who)}, {visible(its.origin)}: {visible(its.why)}" for its in gated.verdict.ignored
+        ]
+        if not gated.verdict.demands and not gated.verdict.faults:
+            lines.append("  nothing that is governed changes")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(gated: Gated) -> str:
+    """The answer with a table of what is asked: for a comment beside the proposal."""
+    lines = [f"### {_answer(gated)}", ""]
+    lines += [f"- {escaped(its.path)}: {escaped(its.reason)}" for its in gated.refused]
+    lines += [f"- {escaped(str(problem.place))}: {escaped(problem.message)}" for problem in gated.problems]
+    if gated.verdict is not None:
+        lines += _table(gated.verdict)
+        lines += [f"- veto of {escaped(its.person)}: {escaped(its.origin)}" for its in gated.verdict.vetoes]
+        lines += [f"- {escaped(fault)}" for fault in gated.verdict.faults]
+        lines += [
+            f"- ignored: {escaped(its.who)}, {escaped(its.origin)}: {escaped(its.why)}" for its in gated.verdict.ignored
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_json(gated: Gated) -> str:
+    """The same as one JSON object; its schema is ``schemas/output/gate.json``."""
+    verdict = gated.verdict
+    answer = {
+        "passed": gated.passed,
+        "trusted": gated.trusted,
+        "head": gated.head,
+        "base": gated.base,
+        "valid": verdict is not None,
+        "refused": [{"path": its.path, "reason": its.reason} for its in gated.refused],
+        "problems": [{"code": its.rule.code, "message": its.message, **_place(its.place)} for its in gated.problems],
+        "demands": [_demand_fields(demand) for demand in verdict.demands] if verdict else [],
+        "vetoes": [{"person": its.person, "origin": its.origin} for its in verdict.vetoes] if verdict else [],
+        "faults": list(verdict.faults) if verdict else [],
+        "ignored": [{"who": its.who, "origin": its.origin, "why": its.why} for its in verdict.ignored]
+        if verdict
+        else [],
+    }
+    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+
+
+def points(gated: Gated) -> Iterator[Point]:
+    """What keeps the proposal from being merged, each at its place; and what is approved, as notes."""
+    for refusal in gated.refused:
+        its = Place(refusal.path, 1, 1)
+        yield Point(
+            code="refused", title="a path that no registry has", level="error", message=refusal.reason, place=its
+        )
+    for problem in gated.problems:
+        rule = problem.rule
+        yield Point(code=rule.code, title=rule.name, level="error", message=problem.message, place=problem.place)
+    if gated.verdict is None:
+        return
+    for demand in gated.verdict.demands:
+        finding = demand.finding
+        said = "; ".join(demand.missing) or f"approved by {', '.join(member.person for member in demand.counted)}"
+        yield Point(
+            code=finding.change_class,
+            title=f"{finding.kind} {finding.id}",
+            level="note" if demand.met else "error",
+            message=f"{_edit(demand)}: {said if demand.met else f'missing {said}'}",
+            place=finding.place,
+        )
+    for veto in gated.verdict.vetoes:
+        said = f"veto of {veto.person}: {veto.origin}"
+        yield Point(code="veto", title="changes requested", level="error", message=said, place=None)
+    for fault in gated.verdict.faults:
+        yield Point(code="fault", title="no approval heals it", level="error", message=fault, place=None)
+
+
+def _answer(gated: Gated) -> str:
+    if gated.verdict is None:
+        return "not a valid registry"
+    return "approved" if gated.passed else "not approved"
+
+
+def _edit(demand: Demand) -> str:
+    finding = demand.finding
+    what = f"{finding.kind} {finding.id}" + (f" {'.'.join(finding.path)}" if finding.path else "")
+    match finding.how:
+        case "added":
+            return f"{what} added" + (f": {finding.new}" if finding.new else "")
+        case "removed":
+            return f"{what} removed" + (f": {finding.old}" if finding.old else "")
+        case _:
+            return f"{what} {finding.how}" + (f": {finding.old} -> {finding.new}" if finding.old else "")
+
+
+def _asks(demand: Demand) -> str:
+    rule = demand.rule
+    if rule is None:
+        return "nobody can approve it"
+    of = f" of {', '.join(rule.seats or rule.teams)}" if rule.seats or rule.teams else ""
+    signed = ", signed" if rule.evidence else ""
+    return f"{rule.quorum} approval{'' if rule.quorum == 1 else 's'}{of}{signed} (policy {demand.policy})"
+
+
+def _demand(demand: Demand) -> Iterator[str]:
+    finding = demand.finding
+    place = f"{finding.place}: " if finding.place is not None else ""
+    yield f"  {'+' if demand.met else '-'} {visible(place)}{finding.change_class} {visible(_edit(demand))}"
+    moves = [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]
+    if moves:
+        yield f"      reaches {', '.join(moves)}"
+    yield f"      needs {_asks(demand)}"
+    if demand.counted:
+        yield f"      counted: {', '.join(f'{its.person} ({visible(its.seat)})' for its in demand.counted)}"
+    for its in demand.ignored:
+        yield f"      not counted: {visible(its.who)}: {visible(its.why)} ({visible(its.origin)})"
+    for said in demand.missing:
+        yield f"      missing: {visible(said)}"
+
+
+def _table(verdict: Verdict) -> list[str]:
+    if not verdict.demands:
+        return ["Nothing that is governed changes.", ""]
+    lines = [
+        "| | class | change | reaches | needs | counted | missing |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for demand in verdict.demands:
+        finding = demand.finding
+        cells = [
+            "✓" if demand.met else "✗",
+            finding.change_class,
+            _edit(demand),
+            ", ".join([*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]),
+            _asks(demand),
+            ", ".join(its.person for its in demand.counted),
+            "; ".join(demand.missing),
+        ]
+        lines.append(f"| {' | '.join(escaped(cell) for cell in cells)} |")
+    lines.append("")
+    lines += [
+        f"- not counted for {escaped(demand.finding.id)}: {escaped(its.who)}: {escaped(its.why)}"
+        for demand in verdict.demands
+        for its in demand.ignored
+    ]
+    return lines
+
+
+def _demand_fields(demand: Demand) -> dict[str, object]:
+    finding = demand.finding
+    return {
+        "kind": finding.kind,
+        "id": finding.id,
+        "field": ".".join(finding.path) or None,
+        "how": finding.how,
+        "class": finding.change_class,
+        "old": finding.old,
+        "new": finding.new,
+        "reaches": [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays],
+        **_place(finding.place),
+        "policy": demand.policy,
+        "needs": _asks(demand),
+        "met": demand.met,
+        "counted": [{"person": its.person, "seat": its.seat} for its in demand.counted],
+        "not_counted": [{"who": its.who, "origin": its.origin, "why": its.why} for its in demand.ignored],
+        "missing": list(demand.missing),
+    }
+
+
+def _place(place: Place | None) -> dict[str, object]:
+    if place is None:
+        return {"path": None, "line": None, "column": None}
+    return {"path": place.path, "line": place.line, "column": place.column}

@@ -1,0 +1,384 @@
+"""Laws of comparisons: what is the same is silent, what moves is told, and no digest hides a statement."""
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cxgov.api import Compiled, Loaded, Query, Refused, compile, read_tree  # noqa: A004  # the field's word for it
+from cxgov.governance.changes import Side, compare
+from cxgov.governance.classes import at_least
+from cxgov.governance.dependencies import overlaid, reached
+from cxgov.governance.digests import Closures, doc1, gov1, sem1
+from cxgov.governance.documents import documents
+from cxgov.language.model import Registry
+from tests.changing import (
+    BASE,
+    Data,
+    Documents,
+    Key,
+    Tree,
+    base_tree,
+    compared,
+    dumped,
+    plain_documents,
+    registry_in,
+    rich,
+    tree_of,
+    with_edit,
+)
+from tests.property_edits import EDITS, ON, SINGLE, Property, properties
+
+REFERENCE: Final = BASE.parents[2] / "metrics"
+DIALECTS: Final = ("bigquery", "duckdb", "postgres", "snowflake")
+GRAINS: Final = (None, "day", "week", "month", "quarter", "year")
+PROPERTIES: Final = dict(properties())
+
+
+@cache
+def reference() -> Tree:
+    tree, problems = read_tree(REFERENCE, ".")
+    assert not problems
+    return tree
+
+
+@cache
+def base() -> tuple[Tree, Registry]:
+    tree = tree_of(rich())
+    return tree, registry_in(tree)
+
+
+def after(which: Property) -> Documents:
+    """The rich registry after the edit of one property."""
+    identity, values, others = EDITS[which]
+    found = with_edit(rich(), (which[0], identity), values)
+    for key, more in others.items():
+        found = with_edit(found, key, more)
+    return found
+
+
+@cache
+def side_after(which: Property) -> tuple[Tree, Registry]:
+    tree = tree_of(after(which))
+    return tree, registry_in(tree)
+
+
+# --- what is the same ---
+
+
+@pytest.mark.parametrize("tree", [base_tree(), reference(), tree_of(rich())], ids=["base", "reference", "rich"])
+def test_a_registry_does_not_differ_from_itself(tree: Tree) -> None:
+    """diff(x, x) is empty: for the same bytes, and for bytes that say the same."""
+    same = {f"elsewhere/{path}": data + b"\n" for path, data in tree.items()}
+    for other in (tree, same):
+        found = compared(tree, other)
+        assert (found.findings, found.bumps, found.moved) == ((), (), ())
+
+
+@pytest.mark.parametrize("tree", [base_tree(), reference(), tree_of(rich())], ids=["base", "reference", "rich"])
+def test_plain_values_lose_nothing(tree: Tree) -> None:
+    """Plain values, written and read again, are the same values, and say the same of every digest."""
+    registry = registry_in(tree)
+    every = plain_documents(registry)
+    again = registry_in(tree_of(every))
+    assert plain_documents(again) == every
+    for key, document in documents(registry).items():
+        assert doc1(documents(again)[key]) == doc1(document)
+
+
+def rewritten(data: Data, draw: random.Random) -> Data:
+    """A document that says the same: keys and sets in another order, expressions in another spelling."""
+    return _again((data["kind"],), data, draw)  # type: ignore[no-any-return]
+
+
+SETS: Final = frozenset(
+    {"dimensions", "metrics", "consulted", "informed", "formerly", "dialects", "thresholds", "values"}
+)
+EXPRESSIONS: Final = frozenset(
+    {"where", "valid", "of", "among", "plus", "minus", "derived", "sum", "mean", "min", "max"}
+)
+
+
+def _again(path: tuple[str, ...], value: Any, draw: random.Random) -> Any:
+    if isinstance(value, dict):
+        keys = list(value)
+        draw.shuffle(keys)
+        return {key: _again((*path, key), value[key], draw) for key in keys}
+    if isinstance(value, list) and (path[-1] in SETS or path[-1] in {"classes", "seats", "members", "rules"}):
+        items = [_again((*path, "[]"), its, draw) for its in value]
+        draw.shuffle(items)
+        return items
+    if isinstance(value, list):
+        return [_again((*path, "[]"), its, draw) for its in value]
+    if isinstance(value, str) and path[-1] != "[]" and (path[-1] in EXPRESSIONS or path[1:2] == ("dimensions",)):
+        return _respelt(value, draw)
+    if value in {"90 days", "10 days", "21 days"}:
+        number = int(value.split()[0])
+        return draw.choice([value, f"{number * 24} hours", f"{number * 1440} minutes"][: 2 if number > 6 else 3])
+    return value
+
+
+def _respelt(text: str, draw: random.Random) -> str:
+    for old, new in (
+        ("(score >= 9)", "9 <= score"), ("(score <= 6)", "6 >= score"), ("(rating >= 4)", "4 <= rating"),
+        ("(channel <> 'internal')", "'internal' != channel"), (" and ", "  AND "), ("(score", "(  SCORE"),
+    ):  # fmt: skip
+        if draw.random() < 0.7:
+            text = text.replace(old, new)
+    return f"({text})" if draw.random() < 0.3 else text
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)  # loading forty documents takes as long as the machine lets it
+def test_a_rewrite_that_keeps_the_meaning_is_silent(seed: int) -> None:
+    """Order, spelling, lengths of time, comments, layout, titles and names of files have nothing above editorial."""
+    draw = random.Random(seed)
+    tree, registry = base()
+    every = {key: json.loads(text) for key, text in zip(rich(), tree.values(), strict=True)}
+    other: Tree = {}
+    for number, (key, data) in enumerate(every.items()):
+        its = rewritten(data, draw)
+        if key[0] not in {"Council", "Metric"} and draw.random() < 0.2:
+            its["title"] = "Another title"
+        text = json.dumps(its, indent=draw.choice([None, 2]), ensure_ascii=draw.random() < 0.5)
+        other[f"{draw.choice('abc')}/{number}.yaml"] = f"# {draw.random()}\n{text}\n".encode()
+    renewed = registry_in(other)
+    found = compare(Side(registry, tree), Side(renewed, other))
+    assert [its for its in found.findings if its.change_class != "editorial"] == []
+    assert found.moved == ()
+    for key, document in documents(registry).items():
+        assert gov1(document) == gov1(documents(renewed)[key])
+
+
+# --- what moves ---
+
+
+def test_every_property_has_an_edit() -> None:
+    """A property without one could move unseen, and a test would not notice."""
+    assert sorted(set(PROPERTIES) - set(EDITS) - SINGLE) == []
+    assert sorted(set(EDITS) - set(PROPERTIES)) == []
+
+
+@pytest.mark.parametrize("which", EDITS, ids=".".join)
+def test_an_edit_of_a_property_is_found_with_its_class(which: Property) -> None:
+    """Any change of any property has a finding of at least that property's class; gov1 differs where it is told."""
+    tree, registry = base()
+    after_tree, edited = side_after(which)
+    found = compare(Side(registry, tree), Side(edited, after_tree))
+    kind, identity = which[0], EDITS[which][0]
+    mine = [its for its in found.findings if (its.kind, its.id) == (kind, identity)]
+    assert mine, "nothing is said of it"
+    change = PROPERTIES[which]
+    classes = set(change.values()) if isinstance(change, Mapping) else {change}
+    least = {"threshold_tightened" if its == "threshold" else its for its in classes}
+    assert any(at_least(its.change_class, wanted) for its in mine for wanted in least), mine
+    old, new = documents(registry)[kind, identity], documents(edited)[kind, identity]
+    assert doc1(old) != doc1(new)
+    assert (gov1(old) != gov1(new)) == any(its.change_class != "editorial" for its in mine)
+
+
+@pytest.mark.parametrize("which", EDITS, ids=".".join)
+def test_an_edit_of_a_draft_is_a_draft(which: Property) -> None:
+    """What nothing certified reaches changes as a draft; the registry and its council never are one."""
+
+    def drafts(every: Documents) -> Documents:
+        return {key: its | {"status": "draft"} if key[0] == "Metric" else its for key, its in every.items()}
+
+    before, edited = tree_of(drafts(rich())), tree_of(drafts(after(which)))
+    if before == edited:
+        return
+    classes = {its.change_class for its in compared(before, edited).findings if its.kind not in {"Registry", "Council"}}
+    assert classes <= {"draft", "editorial"}
+
+
+# --- digests ---
+
+
+Pair = tuple[str, str | None]
+
+
+def statement(registry: Registry, pair: Pair, dialect: str, grain: str | None, *, split: bool = True) -> str:
+    """The statement of a metric by all its dimensions, with everything that can be asked of it."""
+    metric = registry.metrics[pair[0]]
+    by = (*metric.dimensions, *(registry.overlays[pair[1]].dimensions if pair[1] else ())) if split else ()
+    period: dict[str, Any] = {"grain": grain, "period": "2026-Q2"} if has_time(registry, pair) else {}
+    query = Query(metrics=(metric.id,), by=by, stats="full", draft=True, overlay=pair[1], **period)
+    try:
+        compiled: Compiled = compile(Loaded(registry, BASE, ()), query, dialect=dialect)
+    except Refused as refusal:
+        return f"refused: {refusal}"
+    return compiled.sql
+
+
+def has_time(registry: Registry, pair: Pair) -> bool:
+    metric = registry.metrics[pair[0]]
+    return metric.time is not None or metric.source is None
+
+
+def statements(registry: Registry, pair: Pair, dialect: str) -> dict[str | None, str]:
+    """Of every grain on one dialect, and of two on the others."""
+    wanted = GRAINS if dialect == "duckdb" else GRAINS[:3:2]
+    return {
+        grain: statement(registry, pair, dialect, grain) for grain in wanted if not grain or has_time(registry, pair)
+    }
+
+
+@cache
+def statements_of_base(pair: Pair, dialect: str) -> dict[str | None, str]:
+    return statements(base()[1], pair, dialect)
+
+
+def meanings(registry: Registry) -> dict[Pair, str]:
+    closures = Closures(registry)
+    found: dict[Pair, str] = {(its.id, None): closures.clo1(its) for its in registry.metrics.values()}
+    return found | {(its.id, overlay.id): closures.under(its, overlay) for its, overlay in overlaid(registry)}
+
+
+@pytest.mark.parametrize("which", [its for its in EDITS if its[0] != "Council"], ids=".".join)
+def test_other_sql_has_another_closure(which: Property) -> None:
+    """If any query of a metric compiles to other SQL in one registry than in another, its clo1 differs."""
+    tree, registry = base()
+    edited_tree, edited = side_after(which)
+    before, now = meanings(registry), meanings(edited)
+    same = sorted((its for its in before.keys() & now.keys() if before[its] == now[its]), key=str)
+    # Those that the edit is near to, and some others, each time with another dialect.
+    key = (which[0], EDITS[which][0])
+    near = reached(registry).get(key, frozenset()) | reached(edited).get(key, frozenset())
+    draw = random.Random(".".join(which))
+    for pair in {*[its for its in same if its[0] in near][:12], *draw.sample(same, min(len(same), 6))}:
+        dialect = draw.choice(DIALECTS)
+        assert statements_of_base(pair, dialect) == statements(edited, pair, dialect), (pair, dialect)
+    found = compare(Side(registry, tree), Side(edited, edited_tree))
+    told = {(its.id, its.overlay) for its in found.moved}
+    assert told == {its for its in before.keys() | now.keys() if before.get(its) != now.get(its)}
+
+
+@pytest.mark.parametrize("which", [its for its in EDITS if its[0] not in {"Council", "Threshold"}], ids=".".join)
+def test_a_metric_whose_number_can_move_is_named(which: Property) -> None:
+    """Where a metric, asked without a split, compiles to other SQL, the comparison names it."""
+    tree, registry = base()
+    edited_tree, edited = side_after(which)
+    found = compare(Side(registry, tree), Side(edited, edited_tree))
+    pairs = [(its.id, its.overlay) for its in found.moved if its.old is not None and its.new is not None]
+    for pair in random.Random(".".join(which)).sample(pairs, min(len(pairs), 8)):
+        if statement(registry, pair, "duckdb", None, split=False) != statement(
+            edited, pair, "duckdb", None, split=False
+        ):
+            assert "@".join(filter(None, pair)) in found.meaning_moved
+
+
+def test_an_overlay_moves_nothing_of_a_metric_by_itself() -> None:
+    """The closures of all metrics are the same with and without every overlay."""
+    tree, registry = base()
+    without = registry_in({path: data for path, data in tree.items() if not path.startswith(("overlay_", "council_"))})
+    assert meanings(without) == {pair: its for pair, its in meanings(registry).items() if pair[1] is None}
+
+
+# --- renames ---
+
+
+def renamed(every: Documents, key: Key, new: str) -> Documents:
+    """A registry in which a document has another id, wherever it is named, and says what it was called."""
+    kind, old = key
+    found = {}
+    for its, data in every.items():
+        told = _named_anew(json.loads(dumped(data), parse_float=Decimal), kind, old, new)
+        if its == key:
+            told |= {"id": new, "formerly": [*data.get("formerly", ()), old]}
+        found[(kind, new) if its == key else its] = told
+    return found
+
+
+NAMING: Final[Mapping[str, frozenset[str]]] = {
+    "Calendar": frozenset({"calendar"}),
+    "Source": frozenset({"source"}),
+    "Metric": frozenset({"metric", "metrics", "beneficiaries", "derived"}),
+    "Sampling": frozenset({"sampling"}),
+    "Threshold": frozenset({"thresholds"}),
+    "Overlay": frozenset({"overlay"}),
+}
+
+
+def _named_anew(value: Any, kind: str, old: str, new: str, key: str = "") -> Any:
+    within = key in NAMING.get(kind, ())
+    if isinstance(value, dict):
+        return {
+            new if within and name == old else name: _named_anew(its, kind, old, new, name)
+            for name, its in value.items()
+        }
+    if isinstance(value, list):
+        return [_named_anew(its, kind, old, new, key) for its in value]
+    if key == "derived" and within:
+        return re.sub(rf"\b{old}\b", new, value)
+    return new if within and value == old else value
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ON if kind != "Registry"])
+def test_a_rename_that_is_said_moves_no_meaning(kind: str) -> None:
+    """With `formerly`, no clo1 and no sem1 moves, and the one finding is the rename."""
+    tree, registry = base()
+    old = ON[kind]
+    new_tree = tree_of(renamed(rich(), (kind, old), "zz_another"))
+    edited = registry_in(new_tree)
+    found = compare(Side(registry, tree), Side(edited, new_tree))
+    said = [(its.kind, its.id, its.how, its.old, its.new) for its in found.findings]
+    assert said == [(kind, "zz_another", "renamed", old, "zz_another")]
+    assert found.findings[0].change_class == ("policy" if kind == "Council" else "additive")
+    assert found.moved == ()
+    assert sem1(documents(edited)[kind, "zz_another"]) == sem1(documents(registry)[kind, old])
+
+
+def test_a_rename_does_not_hide_what_else_it_does() -> None:
+    """A metric that is renamed and at once made a draft, or another one, is told as if it had kept its name."""
+    tree, registry = base()
+    for values, change_class in (
+        ({"status": "draft"}, "removal"),
+        ({"measure.net_share.plus": "score >= 7"}, "formula"),
+    ):
+        every = renamed(rich(), ("Metric", "panel_twin"), "zz_another")
+        new_tree = tree_of(with_edit(every, ("Metric", "zz_another"), values))
+        found = compare(Side(registry, tree), Side(registry_in(new_tree), new_tree))
+        assert change_class in {its.change_class for its in found.findings if its.id == "zz_another"}
+
+
+SPELLINGS: Final[Mapping[str, tuple[Key, Mapping[str, Any]]]] = {
+    "quantile": (("Metric", "of_quantile"), {"measure.quantile.q": Decimal("0.50")}),
+    "fraction": (("Sampling", "panel"), {"select.fraction": Decimal("0.250")}),
+    "confidence": (("Registry", "registry"), {"confidence": Decimal("0.9500")}),
+    "range": (("Source", "responses"), {"columns.score.range.1": Decimal("10.0")}),
+    "target": (("Threshold", "panel_nps_quarter"), {"target": Decimal("35.0")}),
+    "band": (("Threshold", "panel_nps_quarter"), {"bands.0.below": Decimal("20.0")}),
+    "cap": (("Sampling", "panel"), {"contact_cap.per": "2160 hours"}),
+    "closing": (("Calendar", "corporate"), {"closes": "240 hours"}),
+    "fiscal year": (("Calendar", "civil"), {"fiscal_year": {"starts": "02-01", "named_by": "end"}}),
+    "default minimum": (("Sampling", "by_value"), {"minimum.complementary": True}),
+}
+
+
+@pytest.mark.parametrize("which", SPELLINGS)
+def test_a_number_in_another_spelling_is_the_same(which: str) -> None:
+    """Numbers and lengths of time are compared by what they are, and compile to the same statement."""
+    key, values = SPELLINGS[which]
+    tree, registry = base()
+    new_tree = tree_of(with_edit(rich(), key, values))
+    edited = registry_in(new_tree)
+    found = compare(Side(registry, tree), Side(edited, new_tree))
+    assert (found.findings, found.moved) == ((), ())
+    for identity in sorted(reached(registry).get(key, frozenset()))[:8]:
+        for dialect in DIALECTS:
+            assert statements_of_base((identity, None), dialect) == statements(edited, (identity, None), dialect)
+
+
+def test_a_number_within_an_expression_is_as_it_is_written() -> None:
+    """The statement has the literal as it stands, so another spelling of it is told."""
+    tree, registry = base()
+    new_tree = tree_of(with_edit(rich(), ("Metric", "nps"), {"measure.net_share.plus": "score >= 9.0"}))
+    [finding] = compare(Side(registry, tree), Side(registry_in(new_tree), new_tree)).findings
+    assert (finding.change_class, finding.old, finding.new) == ("formula", "score >= 9", "score >= 9.0")
