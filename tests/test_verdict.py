@@ -216,6 +216,29 @@ def test_a_source_asks_for_the_metrics_that_it_moves() -> None:
     assert why(found, "ana") == "did not see Metric count change from what it is now to what is proposed"
 
 
+def test_a_title_that_is_anothers_is_a_change_of_formula_and_must_be_seen() -> None:
+    """Under another metric's name one number would pass for the other."""
+    made = documents()
+    made[2] = {**made[2], "title": "nps", "version": "2.0.0"}
+    made[1] = {**made[1], "title": "score", "version": "1.0.1"}
+    files = tree(made)
+    registry, problems = load(files)
+    assert registry is not None, problems
+    its = proposal(side(), Side(registry, files))
+    assert [finding.change_class for finding in its.comparison.findings] == ["formula", "editorial"]
+    assert not judged(its, *(approval(name, its, transitions=FORMULA.needed) for name in ("ana", "bob"))).passed
+    assert judged(its, approval("ana", its), approval("bob", its)).passed
+
+
+def test_a_threshold_is_its_metrics() -> None:
+    """A rule for a metric holds for what judges it, and who gains by the metric is no judge of its threshold."""
+    its = proposal(side(), side(target=30), council(beneficiaries=(("nps", ("ana",)),)))
+    assert why(judged(its, approval("ana", its)), "ana") == "is a beneficiary of nps"
+    scoped = council(rules=(rule("threshold_loosened", quorum=1, metrics=("nps",)),))
+    its = proposal(side(), side(target=30), scoped)
+    assert missing(judged(its)) == ["1 more approval of 1"]
+
+
 # --- policy, versions, vetoes ---
 
 

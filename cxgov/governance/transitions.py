@@ -9,8 +9,10 @@ from cxgov.governance.digests import Closures, gov1
 from cxgov.governance.documents import documents
 from cxgov.language.model import Registry
 
-# A guarded path is no document; it stands among them under this kind.
+# What is no document stands among them under kinds of its own: a guarded path, and what a certified metric is called,
+# since under another's name one number would pass for the other.
 PATH = "Path"
+TITLE = "Title"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +32,11 @@ def state(registry: Registry, guarded: Mapping[str, bytes]) -> dict[Key, str]:
     """What every document means, and the bytes of the guarded paths, as digests."""
     closures = Closures(registry)
     found = {key: f"{gov1(its)} {closures.clo1(its)}" for key, its in documents(registry).items()}
+    found |= {
+        (TITLE, its.id): f"sha256:{sha256(its.title.encode()).hexdigest()}"
+        for its in registry.metrics.values()
+        if its.status == "certified"
+    }
     found |= {(PATH, path): f"sha256:{sha256(data).hexdigest()}" for path, data in guarded.items()}
     return found
 

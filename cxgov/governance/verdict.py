@@ -11,7 +11,7 @@ from typing import Final
 
 from cxgov.governance.changes import Comparison, Finding, Reach
 from cxgov.governance.dependencies import Key
-from cxgov.governance.transitions import PATH, State, Transition, transitions
+from cxgov.governance.transitions import PATH, TITLE, State, Transition, transitions
 from cxgov.governance.versions import Bump
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Council
@@ -191,6 +191,8 @@ class _Judging:
         keys: list[Key] = [(finding.kind, finding.id), *(("Metric", its) for its in finding.reach.metrics)]
         if finding.how == "renamed" and finding.old is not None:
             keys.append((finding.kind, finding.old))
+        if finding.path == ("title",):
+            keys.append((TITLE, finding.id))
         return frozenset(self.by_key[key] for key in keys if key in self.by_key)
 
     # --- who counts ---
@@ -254,8 +256,8 @@ class _Judging:
 
 
 def metrics_of(finding: Finding) -> set[str]:
-    """The metrics whose numbers a finding can move, its own among them."""
-    return {*finding.reach.metrics, *([finding.id] if finding.kind == "Metric" else [])}
+    """The metrics whose numbers a finding can move or judge, its own among them."""
+    return {*finding.reach.metrics, *finding.reach.judged, *([finding.id] if finding.kind == "Metric" else [])}
 
 
 def in_term(member: Member, today: date) -> bool:
