@@ -477,6 +477,19 @@ def test_a_time_that_no_clock_showed_is_broken_data(make: Maker, engine: str) ->
     assert world.value("n", period="2026-Q2") == 0
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_measured_time_that_no_clock_showed_is_broken_data_too(make: Maker, engine: str) -> None:
+    """A column that is only part of a duration is held to its clock on the question's rows, wherever the gap lies."""
+    took = metric(
+        "took", {"mean": "clock - timestamp '2026-01-01 00:00'"}, source="tickets", time="opened_at", unit="hours"
+    )
+    gap = ticket(1) | {"clock": datetime(2025, 3, 9, 2, 30)}
+    world = make([*SOURCES, took], {"tickets": [gap]})
+    with pytest.raises(DataBroken, match="a clock that the clock of America/New_York never showed"):
+        world.run(engine, "took", **QUARTER)
+    assert world.rows("took", stats="none", period="2025") == ((None,),)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo", "Australia/Adelaide", "Australia/Brisbane"])
 @pytest.mark.parametrize("own", ["Australia/Lord_Howe", "Pacific/Chatham"])
 @pytest.mark.parametrize(("twice", "fold"), [("first", 0), ("last", 1)])

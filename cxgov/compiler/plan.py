@@ -140,7 +140,8 @@ class Scan:
 
     Rows from ``low`` to below ``high`` of the time column count, those for which every filter is true. ``selection``
     is the question's own filter over paths; ``ways`` says where each stands. ``starts`` gives the time column's
-    value at which each bucket begins; ``shifts`` leads from its clock to the calendar's. ``domain`` are conditions on
+    value at which each bucket begins; ``shifts`` leads from its clock to the calendar's. ``missing`` has the ranges of
+    wall-clock columns that their clocks never showed, where a value in them is an error. ``domain`` are conditions on
     the source's columns that choose among the rows that a chain has left.
     """
 
@@ -158,7 +159,7 @@ class Scan:
     arrived_before: datetime | None
     starts: tuple[datetime, ...]
     shifts: tuple[Shift, ...]
-    missing: tuple[tuple[datetime, datetime], ...]
+    missing: tuple[tuple[Column, tuple[tuple[datetime, datetime], ...]], ...]
     chain: Chain | None = None
     moments: Moments | None = None
     domain: tuple[Expr, ...] = ()

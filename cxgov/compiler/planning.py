@@ -38,6 +38,8 @@ _LONGEST: Final = 55
 # A chain's name begins those of its tables, of which the longest ends in `_one_per_unit`.
 _CHAIN: Final = 46
 _PREFIX: Final = 40
+# Since when the zones' rules are reliable, and until when they are known.
+_CLOCKS: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC))
 
 
 @dataclass(slots=True)
@@ -375,7 +377,7 @@ class _Planner:
         low = high = None
         starts: tuple[datetime, ...] = ()
         steps: tuple[Shift, ...] = ()
-        gaps: tuple[tuple[datetime, datetime], ...] = ()
+        gaps = _gaps(source, components, column if period is not None else None)
         if period is not None and column is not None:
             zone = self.calendar.zone
             first, last = day_start(period.start, zone), day_start(period.end, zone)
@@ -385,7 +387,8 @@ class _Planner:
             else:
                 starts = tuple(bound(column, day_start(bucket.start, zone)) for bucket in found)
             if column.missing == "error":
-                gaps = tuple(gap for gap in missing_ranges(column, first, last) if low <= gap[0] < high)
+                within = tuple(gap for gap in missing_ranges(column, first, last) if low <= gap[0] < high)
+                gaps = ((column, within), *gaps) if within else gaps
         return Scan(
             name=draft.name,
             source=source,
@@ -482,6 +485,22 @@ def _moments(draft: _Draft) -> Moments | None:
         for role in moment_roles(linear)
     }
     return Moments(name=_short(f"{draft.name}_moments"), of=tuple(draft.linear.items()), components=components)
+
+
+def _gaps(
+    source: Source, components: Mapping[str, Component], time: Column | None
+) -> tuple[tuple[Column, tuple[tuple[datetime, datetime], ...]], ...]:
+    """What the clocks of other measured columns never showed, where such a value is an error; they know no period."""
+    used = dict.fromkeys(
+        used for part in components.values() for tree in (*part.of, *part.conditions) for used in names(tree)
+    )
+    columns = [source.columns[used] for used in used if used in source.columns]
+    found = []
+    for column in columns:
+        if column.missing == "error" and column != time:
+            ranges = missing_ranges(column, *_CLOCKS)
+            found += [(column, ranges)] if ranges else []
+    return tuple(found)
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:

@@ -1,6 +1,7 @@
 """A scan to a query: what is counted of a source, by bucket and dimension, and what its rows must not hold."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -10,6 +11,7 @@ from cxgov.compiler.plan import Component, Plan, Scan, Split, Table
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import Node, call, case, cast, conjunction, join, number, ordinals, product, select
 from cxgov.language.expressions import Expr, names
+from cxgov.language.model import Column
 from cxgov.language.scopes import sure_scope
 from cxgov.language.typecheck import Named, strict
 
@@ -125,25 +127,25 @@ class ScanSql:
             table.set("alias", exp.TableAlias(this=self.dialect.identifier(self.alias)))
         return table
 
-    def never_shown(self) -> Node:
-        """Counts the rows of the period whose wall-clock time its zone left out."""
-        time, dialect = self.scan.time, self.dialect
-        assert time is not None
+    def never_shown(self, column: Column, ranges: Sequence[tuple[datetime, datetime]]) -> Node:
+        """Counts the rows of the period with a wall-clock time that its zone left out."""
+        dialect = self.dialect
         gaps = [
             conjunction(
                 [
-                    exp.GTE(this=self.own(time.name), expression=dialect.moment(low)),
-                    exp.LT(this=self.own(time.name), expression=dialect.moment(high)),
+                    exp.GTE(this=self.own(column.name), expression=dialect.moment(low)),
+                    exp.LT(this=self.own(column.name), expression=dialect.moment(high)),
                 ]
             )
-            for low, high in self.scan.missing
+            for low, high in ranges
         ]
         either = gaps[0]
         for gap in gaps[1:]:
             either = exp.Or(this=either, expression=gap)
-        return select(
-            [exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=[either]
-        )
+        # The bounds of the period hold no gap of the time that they bound.
+        within = [] if column == self.scan.time else self.in_period()
+        where = [*within, exp.Paren(this=either)] if within else [either]
+        return select([exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=where)
 
     def required(self) -> list[str]:
         """Columns that are measured and declared never to be NULL: denominators rely on it."""

@@ -367,12 +367,11 @@ class _Statement:
         found = []
         for scan in self.plan.scans:
             its = ScanSql(self.plan, scan, self.dialect, self.names.__getitem__)
-            if scan.missing and scan.time is not None:
-                message = (
-                    f"rows of {scan.source.id} have a {scan.time.name} that the clock of {scan.time.zone} never showed"
-                )
+            for column, ranges in scan.missing:
+                message = f"rows of {scan.source.id} have a {column.name} that the clock of {column.zone} never showed"
                 fix = "correct them, or declare missing: forward"
-                found.append(DataCheck(dialect_text(self.dialect, its.never_shown()), f"{message}: {fix}"))
+                counted = dialect_text(self.dialect, its.never_shown(column, ranges))
+                found.append(DataCheck(counted, f"{message}: {fix}"))
             required = its.required()
             if required:
                 message = f"rows of {scan.source.id} are NULL where {', '.join(required)} is declared never to be"
