@@ -324,7 +324,7 @@ def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]
     """Both sides of a comparison and the folder's path in the repository, from whose top their paths are."""
     from cxgov.governance.changes import Side  # noqa: PLC0415  # as in gate
     from cxgov.governance.git import Repository  # noqa: PLC0415
-    from cxgov.governance.sides import APPROVALS, Sides  # noqa: PLC0415
+    from cxgov.governance.sides import Sides  # noqa: PLC0415
 
     with Repository(folder, os.environ) as repository:
         inside = within(repository.top, folder)
@@ -333,8 +333,6 @@ def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]
         if head is not None:
             return old, _committed(sides, repository.commit(head), head), inside
     tree, problems = read_tree(folder, inside or ".")
-    apart = f"{inside}/{APPROVALS}/" if inside else f"{APPROVALS}/"
-    tree = {path: data for path, data in tree.items() if not path.startswith(apart)}
     registry, found = load_tree(tree)
     if registry is None or problems:
         raise InvalidRegistry(in_file_order((*problems, *found)))
