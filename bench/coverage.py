@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
+from cxgov.compiler.plan import normal_quantile
 from cxgov.evaluation.changes import Change, covariance, judge
-from cxgov.evaluation.estimates import Estimate, adjusted_wald, interval, normal_quantile, wilson
+from cxgov.evaluation.estimates import Estimate, adjusted_wald, interval, wilson
 from cxgov.evaluation.families import Pair, judge_family
 
 Numbers = NDArray[Any]

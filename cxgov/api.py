@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cxgov.compiler.query import Query, Refused
+from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
+from cxgov.language.loading import APPROVALS
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
 from cxgov.language.reader import MAX_BYTES
@@ -51,9 +53,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(name)
 
 
-_APPROVALS: Final = "approvals"
-
-
 class InvalidRegistry(Exception):
     """A registry with errors, from which nothing is compiled. ``diagnostics`` has all of its problems."""
 
@@ -86,7 +85,7 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
         here, name = waiting.pop()
         with os.scandir(here) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or (entry.name == _APPROVALS and here == os.fspath(folder)):
+                if entry.name.startswith(".") or (entry.name == APPROVALS and here == os.fspath(folder)):
                     continue
                 path = name + entry.name
                 if entry.is_symlink():
@@ -153,7 +152,7 @@ def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: dat
         DataBroken: the data breaks what its source declares.
         EngineError: the engine refuses.
     """
-    from cxgov.compiler.attrition import excepted, least_private, parts, steps_of  # noqa: PLC0415  # as in compile
+    from cxgov.compiler.attrition import excepted, steps_of  # noqa: PLC0415  # as in compile
     from cxgov.compiler.narrowing import present  # noqa: PLC0415
     from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415  # compiling needs no engine
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
@@ -167,8 +166,8 @@ def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: dat
     if bare:
         compiled = compile(loaded, replace(query, stats="n"), dialect=chosen.engine)
     statements = [
-        (metric.id, least_private(registry, metric), found)
-        for metric in parts(registry, dict.fromkeys(query.metrics))
+        (metric.id, rule.minimum.privacy if (rule := registry.rule_of(metric)) else 1, found)
+        for metric in measured_parts(registry.metrics, *(registry.metrics[its] for its in query.metrics))
         if any(metric.id in exclusion.metrics for exclusion in registry.exclusions.values())
         and (found := excepted(steps_of(registry, query, metric), chosen.engine)) is not None
     ]
@@ -188,28 +187,33 @@ def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) ->
         EngineError: the engine does not answer.
     """
     from cxgov.compiler.attrition import attrition as counted  # noqa: PLC0415  # as in compile
-    from cxgov.compiler.attrition import least_shown, parts, steps_of  # noqa: PLC0415
+    from cxgov.compiler.attrition import steps_of  # noqa: PLC0415
     from cxgov.compiler.narrowing import present  # noqa: PLC0415
     from cxgov.engines.answering import Steps, sources_of, told  # noqa: PLC0415
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
 
-    query = present(loaded.registry, query)
-    chosen = choose(loaded.registry, connection)
+    registry = loaded.registry
+    query = present(registry, query)
+    chosen = choose(registry, connection)
     compiled = compile(loaded, query, dialect=chosen.engine)
     statements = [
-        (metric, counted(steps_of(loaded.registry, query, metric), chosen.engine))
-        for metric in parts(loaded.registry, dict.fromkeys(query.metrics))
+        (
+            metric.id,
+            metric.fewest_shown(registry.rule_of(metric)),
+            counted(steps_of(registry, query, metric), chosen.engine),
+        )
+        for metric in measured_parts(registry.metrics, *(registry.metrics[its] for its in query.metrics))
     ]
     engine = connect(chosen, loaded.folder, sources_of(compiled))
     try:
         return tuple(
             Steps(
-                metric.id,
+                metric,
                 statement.steps,
-                tuple(told(int(row[1]), least_shown(loaded.registry, metric)) for row in engine.rows(statement.sql)),
-                least_shown(loaded.registry, metric),
+                tuple(told(int(row[1]), fewest) for row in engine.rows(statement.sql)),
+                fewest,
             )
-            for metric, statement in statements
+            for metric, fewest, statement in statements
         )
     finally:
         engine.close()
@@ -350,37 +354,24 @@ def _committed(sides: "Sides", commit: str, name: str) -> "Side":
     raise CannotSay(f"{name} holds no valid registry; the first problem is\n{wrong[0]}")
 
 
-def approve(
-    folder: str | Path = "metrics",
-    *,
-    trusted: str,
-    head: str,
-    key: str | Path,
-    now: datetime | None = None,
-) -> tuple[str, bytes]:
-    """Signs an approval of everything that merging ``head`` into ``trusted`` would change: the file's name and bytes.
+def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
+    """Signs an approval of everything that a proposal changes, as the gate judged it: the file's name and bytes.
 
     ``key`` is a private key, or a public one whose private part an agent holds. Nothing is written.
 
     Raises:
-        CannotSay: the proposal cannot be judged, the registry has no `repository` and `ref`, or nothing was signed.
+        CannotSay: the proposal was not judged, the registry has no `repository` and `ref`, or nothing was signed.
     """
     from cxgov.governance.approvals import as_file, binding, statement  # noqa: PLC0415  # as in gate
     from cxgov.governance.failures import CannotSay  # noqa: PLC0415
-    from cxgov.governance.gate import Asked  # noqa: PLC0415
-    from cxgov.governance.gate import gate as judge  # noqa: PLC0415
-    from cxgov.governance.git import Repository  # noqa: PLC0415
     from cxgov.governance.signatures import sign  # noqa: PLC0415
 
-    asked = Asked(trusted=trusted, head=head, now=now or datetime.now(UTC))
-    with Repository(Path(folder), os.environ) as repository:
-        found = judge(repository, within(repository.top, Path(folder)), asked, os.environ)
-    if found.proposal is None or found.registry is None:
-        raise CannotSay(f"{head} is no valid registry: `cxgov gate` says why")
-    bound = binding(found.registry)
+    if gated.proposal is None or gated.registry is None:
+        raise CannotSay(f"{gated.head} is no valid registry: `cxgov gate` says why")
+    bound = binding(gated.registry)
     if isinstance(bound, str):
         raise CannotSay(f"{bound}: add both to the document of kind Registry")
-    said = statement(found.proposal, bound, secrets.token_hex(16))
+    said = statement(gated.proposal, bound, secrets.token_hex(16))
     return as_file(said, sign(said, Path(key), os.environ))
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cxgov.compiler.plan import normal_quantile
 from cxgov.evaluation.changes import Difference, State, covariance, decided, judge
-from cxgov.evaluation.estimates import Estimate, interval, normal_quantile, standard_error, variance
+from cxgov.evaluation.estimates import Estimate, interval, standard_error, variance
 from cxgov.evaluation.families import Pair, judge_family
 from tests.samples import absent, by_unit, centred, common, known, linearised, mean, net_share, share, total
 

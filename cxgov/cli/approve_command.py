@@ -35,15 +35,16 @@ def command(
     cxgov approve --trusted origin/main --head proposal --key ~/.ssh/id_ed25519
 
     The file is written to the registry's folder approvals/. Commit it to the proposal.
-    """  # noqa: D301  # \b is click\'s mark for lines that it keeps
+    """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import api
     from cxgov.reports import verdicts
 
     folder, at = registry_folder(registry), instant(now, "--now")
-    click.echo(verdicts.as_text(api.gate(folder, trusted=trusted, head=head, now=at)), nl=False)
+    gated = api.gate(folder, trusted=trusted, head=head, now=at)
+    click.echo(verdicts.as_text(gated), nl=False)
     if not yes:
         click.confirm("Sign an approval of these changes?", abort=True)
-    name, data = api.approve(folder, trusted=trusted, head=head, key=key, now=at)
+    name, data = api.approve(gated, key=key)
     target = folder / "approvals" / name
     target.parent.mkdir(exist_ok=True)
     write_whole(target, data.decode())

@@ -41,7 +41,7 @@ def command(
 
     The policy is that of the trusted commit. Exit code 1 where something is missing, 2 where nothing can be
     said, 5 where an approval that was given is altered or taken away.
-    """  # noqa: D301  # \b is click\'s mark for lines that it keeps
+    """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import __version__, api
     from cxgov.reports import formats, verdicts
 

@@ -1,6 +1,5 @@
 """What each step leaves of a metric's rows, and what each exception takes, as statements beside the metric's own."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -13,8 +12,7 @@ from cxgov.compiler.query import Query
 from cxgov.compiler.scan_sql import ScanSql
 from cxgov.compiler.sql import dialect_text, own_names
 from cxgov.compiler.trees import Node, case, cast, number, select, union
-from cxgov.language.expressions import names
-from cxgov.language.model import Derived, Exclusion, Metric, Minimum, Registry
+from cxgov.language.model import Exclusion, Metric, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +29,6 @@ class Excepted:
 
     sql: str
     exclusions: tuple[Exclusion, ...]
-
-
-def parts(registry: Registry, identities: Iterable[str]) -> list[Metric]:
-    """The metrics with a source of their own that metrics are made of, each once."""
-    found: dict[str, Metric] = {}
-    for identity in identities:
-        metric = registry.metrics[identity]
-        if isinstance(metric.measure, Derived):
-            found |= {part.id: part for part in parts(registry, names(metric.measure.of))}
-        else:
-            found[metric.id] = metric
-    return list(found.values())
-
-
-def least_shown(registry: Registry, metric: Metric) -> int:
-    """The fewest rows with which a metric is shown."""
-    least = registry.samplings[metric.sampling].minimum if metric.sampling else Minimum()
-    return max(metric.min_sample or 1, least.show, least.privacy)
-
-
-def least_private(registry: Registry, metric: Metric) -> int:
-    """The fewest rows of which anything may be told."""
-    return registry.samplings[metric.sampling].minimum.privacy if metric.sampling else 1
 
 
 def steps_of(registry: Registry, query: Query, metric: Metric) -> Plan:
@@ -96,9 +71,7 @@ def excepted(stepwise: Plan, dialect_name: str) -> Excepted | None:
         taken = case([(scalars.node(where), number(1))], number(0))
         total = cast(exp.Coalesce(this=exp.Sum(this=taken), expressions=[number(0)]), "bigint")
         cells.append(dialect.alias(total, f"taken_{i}"))
-    before = dialect.table(chain.steps.rows[place - 1].table)
-    if scan.qualified:
-        before.set("alias", exp.TableAlias(this=dialect.identifier(scan.alias)))
+    before = scan.kept(chain.steps.rows[place - 1].table)
     query = select(cells, before, joins=scan.joins(), where=scan.conditions(scalars))
     return Excepted(
         _text(dialect, tables[: _until(tables, chain.named("not_excluded"))], query, order=False),
@@ -122,8 +95,7 @@ def _line(dialect: Dialect, place: int, counted: exp.Select) -> exp.Query:
 
 
 def _text(dialect: Dialect, tables: list[tuple[str, exp.Query]], query: exp.Query, *, order: bool) -> str:
-    ctes = [exp.CTE(this=table, alias=exp.TableAlias(this=dialect.identifier(name))) for name, table in tables]
-    query.set("with_", exp.With(expressions=ctes))
+    dialect.with_tables(query, tables)
     if order:
         query.set("order", exp.Order(expressions=[exp.Ordered(this=number(1), desc=False, nulls_first=False)]))
     return f"{dialect_text(dialect, query)}\n"

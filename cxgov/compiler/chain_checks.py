@@ -6,14 +6,14 @@ from sqlglot import exp
 
 from cxgov.compiler.chain_sql import ChainSql
 from cxgov.compiler.scan_sql import ScanSql
-from cxgov.compiler.trees import Node, join, number, ordinals, select
+from cxgov.compiler.trees import Node, disjunction, is_null, join, number, ordinals, select
 
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
     """A query that counts what must not be there, and what is wrong where it finds any."""
 
-    query: exp.Query
+    query: exp.Select
     message: str
 
 
@@ -25,11 +25,7 @@ def chain_checks(scan: ScanSql) -> list[RowCheck]:
     chain = scan.chain
     found = [*_repeated(scan, chain), *_weightless(scan, chain), *_without_cell(chain), *_empty(chain)]
     for check in found:
-        ctes = [
-            exp.CTE(this=query.copy(), alias=exp.TableAlias(this=scan.dialect.identifier(name)))
-            for name, query in tables
-        ]
-        check.query.set("with_", exp.With(expressions=ctes))
+        scan.dialect.with_tables(check.query, [(name, query.copy()) for name, query in tables])
     return found
 
 
@@ -47,7 +43,7 @@ def _repeated(scan: ScanSql, chain: ChainSql) -> list[RowCheck]:
     many = exp.GT(this=exp.Count(this=exp.Star()), expression=number(1))
     twice = select(keys, scan.dialect.table(step.table), group=ordinals(len(keys)))
     twice.set("having", exp.Having(this=many))
-    named = exp.Subquery(this=twice, alias=exp.TableAlias(this=scan.dialect.identifier("met_twice")))
+    named = scan.dialect.subquery(twice, "met_twice")
     both = " or ".join(met)
     message = (
         f"rows of {scan.scan.source.id} would be counted again, as a key of {both} stands more than once: "
@@ -62,10 +58,7 @@ def _weightless(scan: ScanSql, chain: ChainSql) -> list[RowCheck]:
     if rule.weights is None or rule.weights.column is None:
         return []
     weight = scan.dialect.column(chain.weight)
-    wrong = exp.Or(
-        this=exp.Is(this=weight, expression=exp.Null()),
-        expression=exp.LT(this=weight.copy(), expression=number(0)),
-    )
+    wrong = disjunction([is_null(weight), exp.LT(this=weight.copy(), expression=number(0))])
     message = (
         f"rows of {scan.scan.source.id} have no weight, or one below 0, in "
         f"{chain.weight_source.id}.{rule.weights.column}: correct them, or leave them out of the population"
@@ -79,9 +72,7 @@ def _without_cell(chain: ChainSql) -> list[RowCheck]:
     sure = [(name, cell) for name, cell in zip(chain.cells, chain.chain.cells, strict=True) if not cell.nullable]
     if frame is None or not sure:
         return []
-    either: Node = exp.Is(this=chain.column(sure[0][0]), expression=exp.Null())
-    for name, _ in sure[1:]:
-        either = exp.Or(this=either, expression=exp.Is(this=chain.column(name), expression=exp.Null()))
+    either = disjunction([is_null(chain.column(name)) for name, _ in sure])
     named = ", ".join(cell.name for _, cell in sure)
     message = (
         f"units of {frame.source.id} are NULL where {named} is declared never to be: correct them, or declare "
@@ -109,7 +100,7 @@ def _empty(chain: ChainSql) -> list[RowCheck]:
     ]
     if chain.buckets:
         starts = select([dialect.column(chain.bucket)], dialect.table(answered), distinct=True)
-        named = exp.Subquery(this=starts, alias=exp.TableAlias(this=dialect.identifier("each_bucket")))
+        named = dialect.subquery(starts, "each_bucket")
         joins = [join(named, kind="CROSS")]
         same = exp.EQ(
             this=dialect.column(chain.bucket, answered), expression=dialect.column(chain.bucket, "each_bucket")

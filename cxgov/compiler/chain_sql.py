@@ -22,9 +22,22 @@ from typing import Final
 from sqlglot import exp
 
 from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.measures import MICROSECONDS
 from cxgov.compiler.plan import Chain, Roll, Scan
 from cxgov.compiler.scalars import Scalars
-from cxgov.compiler.trees import Node, case, cast, conjunction, join, number, ordinals, quotient, select, string
+from cxgov.compiler.trees import (
+    Node,
+    case,
+    cast,
+    conjunction,
+    is_null,
+    join,
+    number,
+    ordinals,
+    quotient,
+    select,
+    string,
+)
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Column, Source
 from cxgov.language.scopes import sure_scope
@@ -36,7 +49,6 @@ STEPS: Final = (
     "units", "by_unit", "by_stratum",
 )  # fmt: skip
 _DIGITS: Final = 8
-_MICROSECOND: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +203,7 @@ class ChainSql:
         return self.scalars(self.scan.source).inside(tree, "and")
 
     def known(self, name: str) -> Node:
-        return exp.Not(this=exp.Is(this=self.column(name), expression=exp.Null()))
+        return exp.Not(this=is_null(self.column(name)))
 
     def filtered(self, step: str, why: str, conditions: list[Node]) -> None:
         """The rows of the step before for which all conditions are true."""
@@ -294,7 +306,7 @@ class ChainSql:
         if rule.responded is None:
             self.filtered("responded", "answered before the invitation", [after])
             return
-        length = number(int(rule.responded.within.total_seconds()) * _MICROSECOND)
+        length = number(int(rule.responded.within.total_seconds()) * MICROSECONDS)
         if kind == "instant":
             within = exp.LT(this=answered.copy(), expression=self.dialect.plus(asked_at.copy(), length))
         else:
@@ -340,7 +352,7 @@ class ChainSql:
         at, kind = self.moment(time, time.name)
         start = origin if kind == "instant" else origin.replace(tzinfo=None)
         clock = self.dialect.elapsed(at, self.dialect.moment(start), kind)
-        length = int(rule.contact_cap.per.total_seconds()) * _MICROSECOND
+        length = int(rule.contact_cap.per.total_seconds()) * MICROSECONDS
         frame = exp.WindowSpec(
             kind="RANGE", start=number(length), start_side="PRECEDING", end=number(1), end_side="PRECEDING"
         )
@@ -374,7 +386,7 @@ class ChainSql:
             [exp.Star(), self.dialect.alias(place, self.place)],
             self.dialect.table(self.base),
         )
-        named = exp.Subquery(this=ranked, alias=exp.TableAlias(this=self.dialect.identifier(self.named("ranked"))))
+        named = self.dialect.subquery(ranked, self.named("ranked"))
         first = exp.EQ(this=self.column(self.place), expression=number(1))
         why = f"not the {rule.deduplicate.keep} answer of the {rule.unit}{' in the bucket' if parts else ''}"
         self.keep("one_per_unit", why, select([exp.Star()], named, where=[first]))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from cxgov.compiler.clock import bound, day_start
+from cxgov.compiler.clock import arrived_before, bound, day_start
 from cxgov.compiler.measures import conditions, kept
 from cxgov.compiler.plan import Cell, Chain, Roll
 from cxgov.language.expressions import Expr, canonical
@@ -62,7 +62,7 @@ def chain(
         own = roster.own_entity
         assert own is not None
         where = conditions(roster, rule.frame.where)
-        frame = Roll(source=roster, unit=own.key, conditions=where, arrived_before=_arrival(roster, as_of))
+        frame = Roll(source=roster, unit=own.key, conditions=where, arrived_before=arrived_before(roster, as_of))
         if rule.weights is not None:
             cells = tuple(_cell(roster, dimension) for dimension in rule.weights.by)
     invitations: Roll | None = None
@@ -70,7 +70,7 @@ def chain(
     if rule.invited is not None:
         sent = registry.sources[rule.invited.source]
         role = sent.entities[rule.invited.by]
-        invitations = Roll(source=sent, unit=role.key, conditions=(), arrived_before=_arrival(sent, as_of))
+        invitations = Roll(source=sent, unit=role.key, conditions=(), arrived_before=arrived_before(sent, as_of))
         if rule.responded is not None:
             invitation = source.entities[rule.responded.by].key
     return Chain(
@@ -97,12 +97,6 @@ def _sure(exclusion: Exclusion, source: Source, time: Column, zone: str) -> Expr
 def _cell(roster: Source, dimension: str) -> Cell:
     tree = canonical(inlined(roster.dimensions[dimension].expression, roster))
     return Cell(name=dimension, expression=tree, nullable=infer(tree, column_scope(roster)).nullable)
-
-
-def _arrival(source: Source, as_of: datetime | None) -> datetime | None:
-    if source.arrival is None or as_of is None:
-        return None
-    return bound(source.columns[source.arrival], as_of)
 
 
 def _moment(value: datetime) -> Expr:

@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from cxgov.compiler.query import Refused
-from cxgov.language.model import Column
+from cxgov.language.model import Column, Source
 
 _HOUR: Final = timedelta(hours=1)
 _SECOND: Final = timedelta(seconds=1)
@@ -114,6 +114,13 @@ def bound(column: Column, instant: datetime) -> datetime:
             message = f"{column.name} moves missing times forward across {instant:%Y-%m-%d %H:%M} UTC"
             raise Refused(message, "Declare the column as an instant, or missing: error.")
     return wall
+
+
+def arrived_before(source: Source, as_of: datetime | None) -> datetime | None:
+    """Where a source's time of arrival ends for a question as of an instant; None where all rows have arrived."""
+    if source.arrival is None or as_of is None:
+        return None
+    return bound(source.columns[source.arrival], as_of)
 
 
 def missing_ranges(column: Column, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:

@@ -4,7 +4,7 @@ sqlglot writes the text of the trees that are built here; what it would translat
 else never reaches it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -59,10 +59,11 @@ class Dialect:
         """A column, of a table where one is named."""
         return exp.Column(this=self.identifier(name), table=self.identifier(table) if table else None)
 
-    def relation(self, name: str) -> exp.Table:
-        """A relation by its dotted name."""
+    def relation(self, name: str, alias: str | None = None) -> exp.Table:
+        """A relation by its dotted name, under an alias where one is named."""
         *outer, table = (self.identifier(part) for part in name.split("."))
-        return exp.Table(this=table, db=outer[-1] if outer else None, catalog=outer[0] if len(outer) > 1 else None)
+        found = exp.Table(this=table, db=outer[-1] if outer else None, catalog=outer[0] if len(outer) > 1 else None)
+        return self.called(found, alias) if alias else found
 
     def instant(self, moment: datetime) -> Node:
         """A point in time, with its distance from UTC written out."""
@@ -80,9 +81,25 @@ class Dialect:
         """A node under a name."""
         return exp.Alias(this=node, alias=self.identifier(name))
 
-    def table(self, name: str) -> exp.Table:
-        """A table of the statement itself."""
-        return exp.Table(this=self.identifier(name))
+    def table(self, name: str, alias: str | None = None) -> exp.Table:
+        """A table of the statement itself, under an alias where one is named."""
+        found = exp.Table(this=self.identifier(name))
+        return self.called(found, alias) if alias else found
+
+    def called(self, table: exp.Table, alias: str) -> exp.Table:
+        """A table under an alias."""
+        table.set("alias", exp.TableAlias(this=self.identifier(alias)))
+        return table
+
+    def subquery(self, query: exp.Query, name: str) -> exp.Subquery:
+        """A query that stands where a table does."""
+        return exp.Subquery(this=query, alias=exp.TableAlias(this=self.identifier(name)))
+
+    def with_tables(self, query: exp.Query, tables: Iterable[tuple[str, exp.Query]]) -> exp.Query:
+        """A query with the tables that it and each other read, in their order."""
+        ctes = [exp.CTE(this=table, alias=exp.TableAlias(this=self.identifier(name))) for name, table in tables]
+        query.set("with_", exp.With(expressions=ctes))
+        return query
 
     def day(self, day: date) -> Node:
         """A calendar day."""

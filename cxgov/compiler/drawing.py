@@ -67,7 +67,7 @@ def compile_draw(registry: Registry, identity: str, period: str, dialect_name: s
         where.append(drawn(dialect, keys, rule.select.salt, rule.select.fraction))
     query = select(
         [dialect.column(name, roster.id) for name in own.key],
-        _relation(dialect, roster),
+        dialect.relation(roster.relation, roster.id),
         where=where,
         order=[dialect.ordered(dialect.column(name, roster.id), roster.columns[name].type) for name in own.key],
     )
@@ -90,17 +90,10 @@ def _not_too_often(dialect: Dialect, rule: Sampling, roster: Source, sent: Sourc
         for there, here in zip(sent.entities[rule.invited.by].key, own.key, strict=True)
     ]
     on += [exp.GTE(this=at, expression=dialect.moment(low)), exp.LT(this=at.copy(), expression=dialect.moment(high))]
-    table = dialect.relation(sent.relation)
-    table.set("alias", exp.TableAlias(this=dialect.identifier(alias)))
+    table = dialect.relation(sent.relation, alias)
     asked = exp.Subquery(this=select([exp.Count(this=exp.Star())], table, where=[conjunction(on)]))
     return exp.LT(this=asked, expression=number(rule.contact_cap.at_most))
 
 
 def _scalars(dialect: Dialect, roster: Source) -> Scalars:
     return Scalars(dialect, sure_scope(roster), lambda name: dialect.column(name, roster.id), columns=True)
-
-
-def _relation(dialect: Dialect, roster: Source) -> exp.Table:
-    table = dialect.relation(roster.relation)
-    table.set("alias", exp.TableAlias(this=dialect.identifier(roster.id)))
-    return table

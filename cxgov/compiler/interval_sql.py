@@ -3,22 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from statistics import NormalDist
 from typing import Final
 
 from sqlglot import exp
 
 from cxgov.compiler.plan import Uncertainty
-from cxgov.compiler.trees import Node, call, case, cast, minus, number, plus, product, quotient
+from cxgov.compiler.trees import Node, call, case, cast, is_null, minus, number, plus, product, quotient
 
 _ROUNDING: Final = Decimal("0.000000000001")
 
 Column = Callable[[str], Node]
-
-
-def normal_quantile(confidence: Decimal | int) -> float:
-    """How many standard errors a two-sided interval of the normal distribution reaches to each side."""
-    return NormalDist().inv_cdf((1 + float(confidence)) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ def bounds(its: Uncertainty, column: Column, line: Line, z: float) -> tuple[Node
     if its.lowest is None or its.highest is None:
         return low, high
     # GREATEST and LEAST pass NULL over on some engines.
-    known = exp.Not(this=exp.Is(this=error.copy(), expression=exp.Null()))
+    known = exp.Not(this=is_null(error.copy()))
     cut = call("GREATEST", _signed(its.lowest), low), call("LEAST", _signed(its.highest), high)
     return case([(known, cut[0])]), case([(known.copy(), cut[1])])
 

@@ -68,7 +68,7 @@ class MomentsSql:
         keys: list[Node] = [alias(column(self.chain.bucket), "period_start")] if self.scan.plan.buckets else []
         its = [column(name) for name in self.chain.chain.unit]
         units = select([*keys, *its], self.dialect.table(self.chain.base), distinct=True)
-        named = exp.Subquery(this=units, alias=exp.TableAlias(this=self.dialect.identifier("each_unit")))
+        named = self.dialect.subquery(units, "each_unit")
         total = alias(exp.Count(this=exp.Star()), "units")
         starts: list[Node] = [column("period_start")] if keys else []
         return select([*starts, total], named, group=ordinals(1) if keys else None)
@@ -116,7 +116,7 @@ class MomentsSql:
             mean = exp.Window(this=exp.Avg(this=its), partition_by=[scan.own(name) for name in self.strata])
             cells.append(dialect.alias(product(scan.weight(), minus(its.copy(), mean)), side))
         rows = select(keys + cells, scan.base(), joins=scan.joins())
-        named = exp.Subquery(this=rows, alias=exp.TableAlias(this=dialect.identifier("each_row")))
+        named = dialect.subquery(rows, "each_row")
         sums = [dialect.alias(exp.Sum(this=dialect.column(side)), side) for side, _ in self.sides(linear)]
         its_keys = [dialect.column(alias) for _, alias in units]
         return select([*its_keys, *sums], named, group=ordinals(len(units)))

@@ -3,12 +3,12 @@
 Nothing here is called for a question without an overlay, so an overlay cannot move what is asked without it.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from cxgov.compiler.query import Query, Refused
+from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.expressions import Expr, names
+from cxgov.language.expressions import Expr
 from cxgov.language.model import Derived, Metric, Overlay, Registry, Source
 
 
@@ -45,7 +45,7 @@ def overlay_named(registry: Registry, identity: str) -> Overlay:
 
 def check_named(registry: Registry, overlay: Overlay, metric: Metric) -> None:
     """Refuses a metric that the overlay does not narrow in all of its parts."""
-    for part in _parts(registry, metric):
+    for part in (its.id for its in measured_parts(registry.metrics, metric)):
         if part not in overlay.metrics:
             why = "" if part == metric.id else f", as {metric.id!r} is derived from {part!r}, which it does not name"
             said = f"overlay {overlay.id!r} does not narrow {metric.id!r}{why}"
@@ -60,7 +60,7 @@ def narrowed(registry: Registry, overlay: Overlay) -> Registry:
     """
     metrics = dict(registry.metrics)
     for metric in registry.metrics.values():
-        if all(part in overlay.metrics for part in _parts(registry, metric)):
+        if all(part.id in overlay.metrics for part in measured_parts(registry.metrics, metric)):
             metrics[metric.id] = _narrowed(metric, overlay)
     first = registry.metrics[overlay.metrics[0]]
     assert first.source is not None
@@ -83,17 +83,3 @@ def _narrowed(metric: Metric, overlay: Overlay) -> Metric:
 
 def _wider(source: Source, overlay: Overlay) -> Source:
     return replace(source, dimensions=source.dimensions | overlay.dimensions)
-
-
-def _parts(registry: Registry, metric: Metric) -> Iterator[str]:
-    """The metrics with a source of their own that a metric is made of."""
-    waiting, seen = [metric], {metric.id}
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part.measure, Derived):
-            yield part.id
-            continue
-        for used in names(part.measure.of):
-            if used not in seen:
-                seen.add(used)
-                waiting.append(registry.metrics[used])

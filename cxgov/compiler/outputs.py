@@ -8,10 +8,9 @@ from cxgov.compiler.measures import Measured, moment_roles, over, scale, substit
 from cxgov.compiler.plan import Component, Method, Output, Uncertainty
 from cxgov.compiler.query import Refused
 from cxgov.language.expressions import Expr, names
-from cxgov.language.model import Derived, Metric, Minimum, Ratio, Sampling
+from cxgov.language.model import Derived, Metric, Ratio, Sampling
 from cxgov.language.typecheck import Named, Type, infer
 
-_NO_MINIMUM: Final = Minimum()
 _STRICT: Final = frozenset({"name", "number", "+", "-", "*", "/", "neg", "abs", "ln", "exp", "sqrt"})
 _CAN_BE_NULL: Final = frozenset({"min", "max", "quantile", "variance"})
 
@@ -20,13 +19,12 @@ _CAN_BE_NULL: Final = frozenset({"min", "max", "quantile", "variance"})
 class Placed:
     """A measured metric in its scan: the statement's column of each of its roles.
 
-    ``clustered`` says that its rows are not independent; ``moments`` is the prefix of its sums over units.
+    ``moments`` is the prefix of its sums over units.
     """
 
     measured: Measured
     columns: dict[str, str]
     rule: Sampling | None
-    clustered: bool
     moments: str | None
 
     def over_columns(self, tree: Expr) -> Expr:
@@ -71,13 +69,12 @@ class Outputs:
             ):
                 # A sum of rows that are there can still be 0, a mean beside a count be of none, weights all be 0.
                 empty = Expr("is null", (formula,))
-            least = its.rule.minimum if its.rule is not None else _NO_MINIMUM
             return Output(
                 metric=metric,
                 formula=formula,
                 n=n,
-                floors=_floors(n, max(metric.min_sample or 1, least.show, least.privacy)),
-                complementary=least.complementary,
+                floors=_floors(n, metric.fewest_shown(its.rule)),
+                complementary=its.rule is not None and its.rule.minimum.complementary,
                 empty=empty,
                 type=its.measured.type,
             )

@@ -58,9 +58,7 @@ def overlap(registry: Registry, metric: Metric, periods: tuple[Query, Query], di
     keys = [f"unit_{i}" for i in range(1, units + 1)]
     on = conjunction([exp.EQ(this=dialect.column(key, second), expression=dialect.column(key, first)) for key in keys])
     query = select(cells, dialect.table(first), joins=[join(dialect.table(second), on)])
-    ctes = [exp.CTE(this=table, alias=exp.TableAlias(this=dialect.identifier(name))) for name, table in tables]
-    query.set("with_", exp.With(expressions=ctes))
-    return Overlap(f"{dialect_text(dialect, query)}\n")
+    return Overlap(f"{dialect_text(dialect, dialect.with_tables(query, tables))}\n")
 
 
 def _scan(alone: Plan, dialect_name: str, name: str) -> ScanSql:

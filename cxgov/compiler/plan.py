@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from statistics import NormalDist
 from typing import Literal
 
 from cxgov.compiler.clock import Shift
@@ -248,3 +249,14 @@ class Plan:
     def tells_hidden(self) -> bool:
         """Whether the statement alone shows cells from which a hidden one could be computed."""
         return self.directions > 1 and any(output.complementary and output.floors for output in self.outputs)
+
+
+def normal_quantile(confidence: float) -> float:
+    """How many standard errors lie to each side in an interval of the level, by the normal distribution.
+
+    Raises:
+        ValueError: ``confidence`` is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence lies between 0 and 1, and {confidence} does not")
+    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from cxgov.compiler.chains import chain, exclusions_of, left_in
-from cxgov.compiler.clock import Shift, bound, day_start, missing_ranges, repeats_midnight, shifts
+from cxgov.compiler.clock import Shift, arrived_before, bound, day_start, missing_ranges, repeats_midnight, shifts
 from cxgov.compiler.measures import (
     conditions,
     disclosed,
@@ -26,6 +26,7 @@ from cxgov.compiler.outputs import Outputs, Placed
 from cxgov.compiler.periods import Bucket, Period, buckets, days_period, named_period
 from cxgov.compiler.plan import Chain, Component, Linear, Moments, Output, Plan, Scan, Split, Table
 from cxgov.compiler.query import GRAINS, Query, Refused
+from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
 from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Sampling, Source
@@ -95,15 +96,15 @@ class _Planner:
             asked = [its for metric in asked for its in (metric, self.unexcept(metric)) if its is not None]
         if query.grain is not None and query.grain not in GRAINS:
             raise Refused(f"{query.grain!r} is not a grain", f"Write one of: {listed(GRAINS)}.")
-        base = {part.id: part for metric in asked for part in self.parts(metric)}
-        period, as_of = self.period(list(base.values()))
+        base = measured_parts(self.metrics, *asked)
+        period, as_of = self.period(base)
         by = tuple(dict.fromkeys(query.by))
         selection, paths = self.selection()
         for metric in asked:
             self.declared(metric, [*by, *paths])
         found = buckets(period, query.grain, self.calendar) if period and query.grain else ()
         self.taken.update(path.replace(".", "__") for path in by)
-        for metric in base.values():
+        for metric in base:
             self.add(metric, as_of)
         scans = [
             self.scan(draft, by=by, selection=selection, paths=paths, period=period, as_of=as_of, found=found)
@@ -143,12 +144,6 @@ class _Planner:
         if self.overlay is not None:
             check_named(self.registry, self.overlay, metric)
         return metric
-
-    def parts(self, metric: Metric) -> list[Metric]:
-        """The metrics with a source of their own that a metric is made of."""
-        if not isinstance(metric.measure, Derived):
-            return [metric]
-        return [part for used in names(metric.measure.of) for part in self.parts(self.metrics[used])]
 
     def unexcept(self, metric: Metric) -> Metric | None:
         """The metric as if no exception named it; None where none does."""
@@ -208,7 +203,7 @@ class _Planner:
 
     def declared(self, metric: Metric, paths: list[str]) -> None:
         """Refuses a path that is not one of the metric's declared dimensions."""
-        for part in self.parts(metric):
+        for part in measured_parts(self.metrics, metric):
             source = self.source(part)
             allowed = [self.route(path, source) for path in metric.dimensions]
             for path in paths:
@@ -258,7 +253,7 @@ class _Planner:
     def add(self, metric: Metric, as_of: datetime | None) -> None:
         """Puts a metric's components into the scan of its rows."""
         source = self.source(metric)
-        rule = self.registry.samplings[metric.sampling] if metric.sampling else None
+        rule = self.registry.rule_of(metric)
         exceptions = () if metric.id in self.unexcepted else exclusions_of(self.registry, metric)
         draft = self.draft(metric, source, rule, as_of)
         column = source.columns[metric.time] if metric.time else None
@@ -290,13 +285,12 @@ class _Planner:
         if moments and found.linear is not None:
             prefix = self.moments_prefix(metric, moment_roles(found.linear))
             draft.linear[prefix] = found.linear
-        clustered = chained is not None and chained.clustered
-        self.placed[metric.id] = Placed(found, columns, rule, clustered, prefix)
+        self.placed[metric.id] = Placed(found, columns, rule, prefix)
 
     def apart(self, output: Output) -> Output:
         """Hides what a metric would be without its exclusions where the difference is the answers of too few."""
         floors = list(output.floors)
-        for part in self.parts(output.metric) if output.metric.id in self.unexcepted else ():
+        for part in measured_parts(self.metrics, output.metric) if output.metric.id in self.unexcepted else ():
             whole, its = self.placed[part.id], self.placed.get(part.id.removesuffix(WITHOUT_EXCLUSIONS))
             if part.id in self.unexcepted and its and its.rule and its.rule.minimum.privacy > 1:
                 fewer = Expr("-", (whole.over_columns(whole.measured.n), its.over_columns(its.measured.n)))
@@ -401,7 +395,7 @@ class _Planner:
             components=components,
             low=low,
             high=high,
-            arrived_before=_arrival(source, as_of),
+            arrived_before=arrived_before(source, as_of),
             starts=starts,
             shifts=steps,
             missing=gaps,
@@ -457,7 +451,7 @@ class _Planner:
             entity=hop.entity,
             source=target,
             key=own.key,
-            arrived_before=_arrival(target, as_of),
+            arrived_before=arrived_before(target, as_of),
             as_of_fact=target.interval is not None,
         )
 
@@ -535,12 +529,6 @@ def _factored(components: Mapping[str, Component]) -> tuple[tuple[Expr, ...], di
 
 def _all_of(conditions: tuple[Expr, ...]) -> Expr:
     return conditions[0] if len(conditions) == 1 else Expr("and", conditions)
-
-
-def _arrival(source: Source, as_of: datetime | None) -> datetime | None:
-    if source.arrival is None or as_of is None:
-        return None
-    return bound(source.columns[source.arrival], as_of)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

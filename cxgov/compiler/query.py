@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 GRAINS: Final = ("day", "week", "month", "quarter", "year")
 Grain = Literal["day", "week", "month", "quarter", "year"]
-STATS: Final = ("none", "n", "full")
 Stats = Literal["none", "n", "full"]
 
 

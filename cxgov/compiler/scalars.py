@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from cxgov.compiler.dialects import Dialect
 from cxgov.compiler.query import Refused
-from cxgov.compiler.trees import Node, case, cast, number, string
+from cxgov.compiler.trees import Node, case, cast, is_null, number, string
 from cxgov.language.expressions import Expr, names
 from cxgov.language.typecheck import Named, Type, infer
 
@@ -77,7 +77,7 @@ class Scalars:
                 items = [self.inside(arg, op) for arg in args[1:]]
                 return exp.In(this=self.inside(args[0], op), expressions=items)
             case "is null":
-                return exp.Is(this=self.inside(args[0], op), expression=exp.Null())
+                return is_null(self.inside(args[0], op))
             case "case":
                 return self.case(tree)
             case _:

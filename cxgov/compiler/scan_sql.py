@@ -9,7 +9,20 @@ from cxgov.compiler.chain_sql import ChainSql
 from cxgov.compiler.dialects import Dialect
 from cxgov.compiler.plan import Component, Plan, Scan, Split, Table
 from cxgov.compiler.scalars import Scalars
-from cxgov.compiler.trees import Node, call, case, cast, conjunction, join, number, ordinals, product, select
+from cxgov.compiler.trees import (
+    Node,
+    call,
+    case,
+    cast,
+    conjunction,
+    disjunction,
+    is_null,
+    join,
+    number,
+    ordinals,
+    product,
+    select,
+)
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Column
 from cxgov.language.scopes import sure_scope
@@ -122,10 +135,11 @@ class ScanSql:
         """The rows that are measured."""
         if self.chain is None:
             return self.relation(self.scan.source.relation, self.alias)
-        table = self.dialect.table(self.chain.base)
-        if self.qualified:
-            table.set("alias", exp.TableAlias(this=self.dialect.identifier(self.alias)))
-        return table
+        return self.kept(self.chain.base)
+
+    def kept(self, table: str) -> exp.Table:
+        """The rows that a step of the chain keeps, as those that are measured."""
+        return self.dialect.table(table, self.alias if self.qualified else None)
 
     def never_shown(self, column: Column, ranges: Sequence[tuple[datetime, datetime]]) -> Node:
         """Counts the rows of the period with a wall-clock time that its zone left out."""
@@ -139,9 +153,7 @@ class ScanSql:
             )
             for low, high in ranges
         ]
-        either = gaps[0]
-        for gap in gaps[1:]:
-            either = exp.Or(this=either, expression=gap)
+        either = disjunction(gaps)
         # The bounds of the period hold no gap of the time that they bound.
         within = [] if column == self.scan.time else self.in_period()
         where = [*within, exp.Paren(this=either)] if within else [either]
@@ -158,9 +170,7 @@ class ScanSql:
 
     def unexpected_nulls(self, columns: list[str]) -> Node:
         """Counts the rows of the period that are NULL in one of the columns."""
-        either: Node = exp.Is(this=self.own(columns[0]), expression=exp.Null())
-        for name in columns[1:]:
-            either = exp.Or(this=either, expression=exp.Is(this=self.own(name), expression=exp.Null()))
+        either = disjunction([is_null(self.own(name)) for name in columns])
         where = [*self.in_period(), exp.Paren(this=either) if len(columns) > 1 else either]
         return select([exp.Count(this=exp.Star())], self.relation(self.scan.source.relation, self.alias), where=where)
 
@@ -178,10 +188,8 @@ class ScanSql:
         ]
 
     def relation(self, name: str, alias: str) -> exp.Table:
-        table = self.dialect.relation(name)
-        if self.qualified and name.rsplit(".", 1)[-1].lower() != alias:
-            table.set("alias", exp.TableAlias(this=self.dialect.identifier(alias)))
-        return table
+        differs = self.qualified and name.rsplit(".", 1)[-1].lower() != alias
+        return self.dialect.relation(name, alias if differs else None)
 
     def split(self, split: Split) -> Node:
         node = self.dimension(split)
@@ -195,7 +203,7 @@ class ScanSql:
         if split.table == self.alias or strict(split.expression):
             return node
         table = next(table for table in self.scan.tables if table.alias == split.table)
-        found = exp.Not(this=exp.Is(this=self.dialect.column(table.key[0], table.alias), expression=exp.Null()))
+        found = exp.Not(this=is_null(self.dialect.column(table.key[0], table.alias)))
         return case([(found, node)])
 
     def bucket(self, *, plain: bool = False) -> Node:
@@ -268,7 +276,7 @@ class ScanSql:
             time = self.own(self.scan.time.name)
             until = dialect.column(interval.until, table.alias)
             on.append(exp.LTE(this=dialect.column(interval.start, table.alias), expression=time))
-            open_end = exp.Is(this=until.copy(), expression=exp.Null())
+            open_end = is_null(until.copy())
             on.append(exp.Paren(this=exp.Or(this=exp.GT(this=until, expression=time.copy()), expression=open_end)))
         if table.arrived_before is not None and table.source.arrival is not None:
             arrival = dialect.column(table.source.arrival, table.alias)

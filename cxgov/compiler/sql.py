@@ -16,9 +16,9 @@ from sqlglot import exp
 from cxgov.compiler.chain_checks import chain_checks
 from cxgov.compiler.chain_sql import STEPS
 from cxgov.compiler.dialects import Dialect, dialect_named
-from cxgov.compiler.interval_sql import Line, bounds, normal_quantile, standard_error
+from cxgov.compiler.interval_sql import Line, bounds, standard_error
 from cxgov.compiler.moments_sql import MomentsSql
-from cxgov.compiler.plan import Component, Output, Plan
+from cxgov.compiler.plan import Component, Output, Plan, normal_quantile
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.scan_sql import ScanSql
 from cxgov.compiler.trees import Node, case, cast, join, number, ordinals, select, string, union
@@ -166,8 +166,7 @@ class _Statement:
             tables.append((self.names["totals"], self.totals()))
         tables.extend(self.decorated())
         query = select(self.outputs(), dialect.table(self.base), joins=self.bucket_join(), order=self.order())
-        query.set("with_", exp.With(expressions=[_cte(dialect, name, table) for name, table in tables]))
-        return query
+        return dialect.with_tables(query, tables)
 
     def decorated(self) -> list[tuple[str, exp.Query]]:
         """The lines with columns that several cells of the result need."""
@@ -267,7 +266,7 @@ class _Statement:
             ],
             distinct=True,
         )
-        named = exp.Subquery(this=groups, alias=exp.TableAlias(this=dialect.identifier(self.names["groups_found"])))
+        named = dialect.subquery(groups, self.names["groups_found"])
         return select(keys + cells, dialect.table(self.names["buckets"]), joins=[join(named, kind="CROSS")])
 
     def totals(self) -> exp.Query:
@@ -334,7 +333,7 @@ class _Statement:
         if output.bounded:
             name = self.errors.get(output.metric.id)
             error = column(name) if name is not None else None
-            z = normal_quantile(self.plan.confidence)
+            z = normal_quantile(float(self.plan.confidence))
             cells += [node.copy() for node in bounds(its, column, Line(n, value, error), z)]
         scalars = Scalars(self.dialect, self.types, column)
         return cells + [scalars.node(formula) for formula in its.sums.values()]
@@ -412,10 +411,6 @@ def own_names(plan: Plan) -> dict[str, str]:
         taken.update(f"{prefix}_{step}" for step in STEPS)
         found[chain.name] = prefix
     return found
-
-
-def _cte(dialect: Dialect, name: str, table: exp.Query) -> exp.CTE:
-    return exp.CTE(this=table, alias=exp.TableAlias(this=dialect.identifier(name)))
 
 
 def _is_count(output: Output, plan: Plan) -> bool:

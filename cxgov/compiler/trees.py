@@ -78,6 +78,19 @@ def conjunction(conditions: Sequence[Node]) -> Node:
     return joined
 
 
+def disjunction(conditions: Sequence[Node]) -> Node:
+    """The conditions joined by ``OR``."""
+    joined = conditions[0]
+    for condition in conditions[1:]:
+        joined = exp.Or(this=joined, expression=condition)
+    return joined
+
+
+def is_null(node: Node) -> Node:
+    """``node IS NULL``."""
+    return exp.Is(this=node, expression=exp.Null())
+
+
 def ordinals(count: int) -> exp.Group:
     """``GROUP BY 1, 2, …``: positions cannot be captured by an alias."""
     return exp.Group(expressions=[number(i + 1) for i in range(count)])

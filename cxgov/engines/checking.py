@@ -9,7 +9,7 @@ from cxgov.compiler.chains import takes
 from cxgov.compiler.dialects import Dialect, dialect_named
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.sql import dialect_text
-from cxgov.compiler.trees import Node, conjunction, number, select, string
+from cxgov.compiler.trees import Node, conjunction, disjunction, is_null, number, select, string
 from cxgov.engines.protocol import Engine, check_columns
 from cxgov.language.model import Exclusion, Registry, Source
 from cxgov.language.scopes import sure_scope
@@ -62,10 +62,7 @@ def _taken(exclusion: Exclusion, registry: Registry, dialect: Dialect) -> str:
     either = [
         exp.Paren(this=scalars.node(takes(exclusion, source, source.columns[time], zone))) for time in times if time
     ]
-    where: Node = either[0]
-    for one in either[1:]:
-        where = exp.Or(this=where, expression=one)
-    counted = select([exp.Count(this=exp.Star())], dialect.relation(source.relation), where=[where])
+    counted = select([exp.Count(this=exp.Star())], dialect.relation(source.relation), where=[disjunction(either)])
     return dialect_text(dialect, counted)
 
 
@@ -81,7 +78,7 @@ def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_C
         group=exp.Group(expressions=[column(name) for name in source.key]),
     )
     repeated.set("having", exp.Having(this=exp.GT(this=exp.Count(this=exp.Star()), expression=number(1))))
-    named = exp.Subquery(this=repeated, alias=exp.TableAlias(this=dialect.identifier("repeated")))
+    named = dialect.subquery(repeated, "repeated")
     yield _Check(
         "key",
         select([exp.Count(this=exp.Star())], named),
@@ -89,7 +86,7 @@ def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_C
     )
     for name, its in source.columns.items():
         if not its.nullable:
-            yield _Check("null", rows(_is_null(column(name))), f"rows have no {name}, which is not nullable")
+            yield _Check("null", rows(is_null(column(name))), f"rows have no {name}, which is not nullable")
         if its.values:
             values = [string(value) if isinstance(value, str) else number(value) for value in its.values]
             other = exp.Not(this=exp.In(this=column(name), expressions=values))
@@ -111,15 +108,10 @@ def _checks(source: Source, registry: Registry, dialect: Dialect) -> Iterator[_C
             exp.EQ(this=column(far, "found"), expression=column(near, "referring"))
             for near, far in zip(entity.key, own.key, strict=True)
         ]
-        table = dialect.relation(target.relation)
-        table.set("alias", exp.TableAlias(this=dialect.identifier("found")))
-        here = dialect.relation(relation)
-        here.set("alias", exp.TableAlias(this=dialect.identifier("referring")))
-        exists = exp.Exists(this=select([number(1)], table, where=[conjunction(there)]))
-        known = [exp.Not(this=_is_null(column(near, "referring"))) for near in entity.key]
+        here = dialect.relation(relation, "referring")
+        exists = exp.Exists(
+            this=select([number(1)], dialect.relation(target.relation, "found"), where=[conjunction(there)])
+        )
+        known = [exp.Not(this=is_null(column(near, "referring"))) for near in entity.key]
         query = select([exp.Count(this=exp.Star())], here, where=[*known, exp.Not(this=exists)])
         yield _Check("reference", query, f"rows refer by {role} to a row that {target.id} does not have")
-
-
-def _is_null(node: Node) -> Node:
-    return exp.Is(this=node, expression=exp.Null())

@@ -4,11 +4,11 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Final, Literal, assert_never
 
+from cxgov.compiler.plan import Method, normal_quantile
+
 Interval = tuple[float, float]
-Method = Literal["share", "net_share", "mean", "linearised", "total", "none"]
 Status = Literal["ok", "suppressed", "no_data"]
 
 ROLES: Final[Mapping[Method, tuple[str, ...]]] = {
@@ -170,19 +170,6 @@ def variance(estimate: Estimate) -> float | None:
             return None
         case _ as never:
             assert_never(never)
-
-
-def normal_quantile(confidence: float) -> float:
-    """How many standard errors lie to each side in an interval of the level, by the normal distribution.
-
-    From the standard library, bit for bit what the compiler writes into SQL.
-
-    Raises:
-        ValueError: ``confidence`` is not between 0 and 1.
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"a confidence lies between 0 and 1, and {confidence} does not")
-    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def student_quantile(confidence: float, df: float) -> float:

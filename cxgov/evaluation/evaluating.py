@@ -20,8 +20,8 @@ from cxgov.evaluation.completing import complete, estimates
 from cxgov.evaluation.estimates import Estimate
 from cxgov.evaluation.families import Pair, judge_family
 from cxgov.evaluation.judgements import Evaluation, Judgement, Reading
+from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.expressions import names
 from cxgov.language.model import Band, Calendar, Derived, Metric, Registry, Threshold
 from cxgov.language.paths import route
 from cxgov.language.scopes import source_scope
@@ -270,9 +270,7 @@ def scope_of(registry: Registry, threshold: Threshold) -> str | None:
     """The scope as a condition over dimensions."""
     if not threshold.scope:
         return None
-    metric = registry.metrics[threshold.metric]
-    while isinstance(metric.measure, Derived):
-        metric = registry.metrics[next(iter(names(metric.measure.of)))]
+    [metric, *_] = measured_parts(registry.metrics, registry.metrics[threshold.metric])
     assert metric.source is not None
     said = []
     for path, value in threshold.scope:

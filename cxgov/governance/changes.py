@@ -138,7 +138,7 @@ class _Comparing:
         for key, metrics in before.items():
             self.reached.setdefault(self.now(key), set()).update(self.now(("Metric", its))[1] for its in metrics)
         self.overlaid = [*overlaid(old.registry), *overlaid(new.registry)]
-        self.titles = {_folded(its.title): its.id for its in old.registry.metrics.values() if its.status == "certified"}
+        self.titles = {its.folded_title: its.id for its in old.registry.metrics.values() if its.status == "certified"}
         self.maps: dict[tuple[int, str], Map | None] = {}
 
     def comparison(self) -> Comparison:
@@ -231,7 +231,7 @@ class _Comparing:
             # From certified to a draft the number is no longer there to be asked for.
             found = _STATUS.get(values[1], "retirement")
         if path == ("title",) and isinstance(document, Metric):
-            other = self.titles.get(_folded(document.title))
+            other = self.titles.get(document.folded_title)
             if other is not None and other != document.id:
                 return "formula"
         return found if found == "editorial" or key in self.governed else "draft"
@@ -307,7 +307,3 @@ class _Comparing:
 def _order(finding: Finding) -> tuple[str, int, int, str, FieldPath]:
     place = finding.place or Place("", 0, 0)
     return (place.path, place.line, place.column, finding.id, finding.path)
-
-
-def _folded(title: str) -> str:
-    return " ".join(title.casefold().split())

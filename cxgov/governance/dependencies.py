@@ -1,6 +1,7 @@
 """What the compiler may read for a metric, and what depends on a document."""
 
 from cxgov.governance.documents import kind_of
+from cxgov.language.derivation import measured_parts
 from cxgov.language.expressions import names
 from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Sampling, Source
 from cxgov.language.paths import route
@@ -69,24 +70,16 @@ def reached(registry: Registry) -> dict[Key, frozenset[str]]:
 
 def overlaid(registry: Registry) -> list[tuple[Metric, Overlay]]:
     """Every metric with every overlay under which it is another one: what it narrows, and what is made of that."""
-    found = []
-    parts: dict[str, frozenset[str]] = {}
-    for overlay in registry.overlays.values():
-        every = (registry.metrics[its] for its in sorted(registry.metrics))
-        found += [(metric, overlay) for metric in every if _parts(registry, metric, parts) <= set(overlay.metrics)]
-    return found
-
-
-def _parts(registry: Registry, metric: Metric, known: dict[str, frozenset[str]]) -> frozenset[str]:
-    """The metrics with rows of their own that a metric is made of; ``known`` keeps what was found."""
-    if metric.id not in known:
-        own = frozenset({metric.id})
-        if isinstance(metric.measure, Derived):
-            own = frozenset().union(
-                *(_parts(registry, registry.metrics[part], known) for part in names(metric.measure.of))
-            )
-        known[metric.id] = own
-    return known[metric.id]
+    if not registry.overlays:
+        return []
+    every = [registry.metrics[its] for its in sorted(registry.metrics)]
+    parts = [{its.id for its in measured_parts(registry.metrics, metric)} for metric in every]
+    return [
+        (metric, overlay)
+        for overlay in registry.overlays.values()
+        for metric, its in zip(every, parts, strict=True)
+        if its <= set(overlay.metrics)
+    ]
 
 
 def governed(registry: Registry, reaching: dict[Key, frozenset[str]]) -> frozenset[Key]:

@@ -5,9 +5,11 @@ judged as the tree that its merge would have, read as raw blobs; nothing of it i
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Final
 
 from cxgov.governance.approvals import binding, keys_of, read_approval
 from cxgov.governance.changes import compare
@@ -17,9 +19,9 @@ from cxgov.governance.failures import CannotSay
 from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.listings import Refusal
 from cxgov.governance.reviews import Review, State, latest_word, read_reviews
-from cxgov.governance.sides import APPROVALS, Sides
+from cxgov.governance.sides import Sides
 from cxgov.governance.signatures import Verifier
-from cxgov.governance.transitions import PATH, Transition, state, transitions
+from cxgov.governance.transitions import PATH, Transition, transitions
 from cxgov.governance.verdict import (
     Approval,
     Evidence,
@@ -31,7 +33,11 @@ from cxgov.governance.verdict import (
     verdict,
 )
 from cxgov.language.diagnostics import Diagnostic
+from cxgov.language.loading import APPROVALS
 from cxgov.language.model import Council, Registry
+
+# What git calls a path that is on one side only; every other letter is a change.
+_HOW: Final = defaultdict(lambda: "changed", A="added", D="removed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,47 +128,31 @@ class _Gate:
         assert old is not None
         assert new is not None
         comparison = compare(old, new)
-        guarded = self.guarded(merged)
-        findings = [
-            guarded_finding(its.path, guarded[its.path], {"A": "added", "D": "removed"}.get(its.status, "changed"))
-            for its in self.repository.differences(self.trusted, merged)
-            if its.path in guarded
-        ]
+        differences = self.repository.differences(self.trusted, merged)
+        guarded = self.guarded(differences)
+        findings = [guarded_finding(its.path, change_class, _HOW[its.status]) for its, change_class in guarded.items()]
         # Approvals are only ever added: what was said stays said.
         findings += [
-            guarded_finding(its.path, "history", "removed" if its.status == "D" else "changed")
-            for its in self.repository.differences(self.trusted, merged)
+            guarded_finding(its.path, "history", _HOW[its.status])
+            for its in differences
             if its.path.startswith(f"{self.approvals}/") and its.status != "A"
         ]
         return Proposal(
             comparison=replace(comparison, findings=(*comparison.findings, *findings)),
-            old={**state(old.registry, {}), **self.paths(self.trusted, merged, guarded, before=True)},
-            new={**state(new.registry, {}), **self.paths(self.trusted, merged, guarded, before=False)},
+            old={**(self.sides.state(self.trusted) or {}), **_objects(guarded, before=True)},
+            new={**(self.sides.state(merged) or {}), **_objects(guarded, before=False)},
             council=self.council,
             proposed=new.registry.council,
         )
 
-    # --- guarded paths ---
-
-    def guarded(self, merged: str) -> dict[str, str]:
-        """The paths that differ and that the policy guards, each with its class."""
-        found = {}
-        for its in self.repository.differences(self.trusted, merged):
-            for pattern, change_class in self.council.guards:
-                if matches(pattern, its.path):
-                    found[its.path] = change_class
-        return found
-
-    def paths(self, old: str, new: str, guarded: Iterable[str], *, before: bool) -> dict[tuple[str, str], str]:
-        """What stands at guarded paths on one of two sides, by the object's name and mode."""
-        wanted = set(guarded)
-        found = {}
-        for its in self.repository.differences(old, new):
-            if its.path in wanted:
-                said = _object(its, before=before)
-                if said is not None:
-                    found[PATH, its.path] = said
-        return found
+    def guarded(self, differences: Iterable[Difference]) -> dict[Difference, str]:
+        """The paths that differ and that the policy guards, each with its class: the last guard's that names it."""
+        return {
+            its: change_class
+            for its in differences
+            for pattern, change_class in self.council.guards
+            if matches(pattern, its.path)
+        }
 
     # --- evidence ---
 
@@ -247,19 +237,9 @@ class _Gate:
         before, after = self.sides.state(base), self.sides.state(commit)
         if before is None or after is None:
             return "the reviewed commit is no valid registry"
-        paths = {
-            side: self.paths(base, commit, self.guarded_between(base, commit), before=side == "before")
-            for side in ("before", "after")
-        }
-        found = transitions({**before, **paths["before"]}, {**after, **paths["after"]})
+        paths = self.guarded(self.repository.differences(base, commit))
+        found = transitions({**before, **_objects(paths, before=True)}, {**after, **_objects(paths, before=False)})
         return "spent: what was approved has been on the trusted side since" if self.spent(base, found) else found
-
-    def guarded_between(self, old: str, new: str) -> list[str]:
-        return [
-            its.path
-            for its in self.repository.differences(old, new)
-            if any(matches(pattern, its.path) for pattern, _ in self.council.guards)
-        ]
 
     def spent(self, base: str, seen: frozenset[Transition]) -> bool:
         """Whether the trusted ref has held since then what was approved: a step back and forth needs a new word."""
@@ -282,9 +262,14 @@ def matches(pattern: str, path: str) -> bool:
     return re.fullmatch("".join(parts), path, re.DOTALL) is not None
 
 
-def _object(its: Difference, *, before: bool) -> str | None:
-    mode, oid = (its.mode_before, its.before) if before else (its.mode_after, its.after)
-    return None if not oid.strip("0") else f"{mode} {oid}"
+def _objects(differences: Iterable[Difference], *, before: bool) -> dict[tuple[str, str], str]:
+    """What stands at paths on one of two sides, by the object's name and mode."""
+    found = {}
+    for its in differences:
+        mode, oid = (its.mode_before, its.before) if before else (its.mode_after, its.after)
+        if oid.strip("0"):
+            found[PATH, its.path] = f"{mode} {oid}"
+    return found
 
 
 def _origin(review: Review) -> str:

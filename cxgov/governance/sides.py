@@ -9,10 +9,7 @@ from cxgov.governance.git import Repository
 from cxgov.governance.listings import Refusal
 from cxgov.governance.transitions import state
 from cxgov.language.diagnostics import Diagnostic
-from cxgov.language.loading import load
-
-# Beside the documents; no document lies in it.
-APPROVALS = "approvals"
+from cxgov.language.loading import APPROVALS, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class Sides:
         """What every document of a commit means; None where it is no valid registry."""
         if treeish not in self._states:
             side = self.read(treeish).side
-            self._states[treeish] = state(side.registry, {}) if side is not None else None
+            self._states[treeish] = state(side.registry) if side is not None else None
         return self._states[treeish]
 
     def bytes_of(self, oids: list[str]) -> dict[str, bytes]:

@@ -28,8 +28,8 @@ class Transition:
 State = Mapping[Key, str]
 
 
-def state(registry: Registry, guarded: Mapping[str, bytes]) -> dict[Key, str]:
-    """What every document means, and the bytes of the guarded paths, as digests."""
+def state(registry: Registry) -> dict[Key, str]:
+    """What every document means, as digests."""
     closures = Closures(registry)
     found = {key: f"{gov1(its)} {closures.clo1(its)}" for key, its in documents(registry).items()}
     found |= {
@@ -37,7 +37,6 @@ def state(registry: Registry, guarded: Mapping[str, bytes]) -> dict[Key, str]:
         for its in registry.metrics.values()
         if its.status == "certified"
     }
-    found |= {(PATH, path): f"sha256:{sha256(data).hexdigest()}" for path, data in guarded.items()}
     return found
 
 

@@ -42,6 +42,9 @@ from cxgov.language.shapes import check_shape
 from cxgov.language.source_links import settings, source
 from cxgov.language.threshold_links import threshold
 
+# Lies beside the documents and holds none.
+APPROVALS: Final = "approvals"
+
 # Decides only what is read first, never what a document is.
 LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -277,7 +280,7 @@ class _Loader:
     def title(self, document: Metric, written: Written[Any]) -> None:
         if document.status != "certified":
             return
-        other = self.titles.setdefault(_folded(document), document.id)
+        other = self.titles.setdefault(document.folded_title, document.id)
         if other != document.id:
             place = place_of(written.builder.path, written.data.values_at["title"])
             message = f"title {document.title!r} is also that of {other!r}"
@@ -308,7 +311,7 @@ def _summary(kind: str, document: Document) -> Summary:
             refs = (f"Source:{document.source}",)
             if document.sampling:
                 refs += (f"Sampling:{document.sampling}",)
-        title = _folded(document) if document.status == "certified" else ""
+        title = document.folded_title if document.status == "certified" else ""
     elif isinstance(document, Sampling):
         steps = (document, document.frame, document.invited)
         refs = tuple(dict.fromkeys(f"Source:{step.source}" for step in steps if step))
@@ -327,7 +330,3 @@ def _summary(kind: str, document: Document) -> Summary:
     if isinstance(document, Overlay):
         claims += tuple(f"judged:{threshold}" for threshold in document.thresholds)
     return Summary(kind, document.id, refs, title, claims)
-
-
-def _folded(metric: Metric) -> str:
-    return " ".join(metric.title.casefold().split())

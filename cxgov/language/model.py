@@ -207,6 +207,16 @@ class Metric(Document):
     min_sample: int | None = None
     sampling: str | None = None
 
+    @property
+    def folded_title(self) -> str:
+        """The title as a reader tells it from others: without case, by its words."""
+        return " ".join(self.title.casefold().split())
+
+    def fewest_shown(self, rule: "Sampling | None") -> int:
+        """The fewest rows with which the metric is shown, by itself and by its sampling rule."""
+        own = self.min_sample or 1
+        return max(own, rule.minimum.show, rule.minimum.privacy) if rule else own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -388,3 +398,7 @@ class Registry:
     def calendar(self) -> Calendar:
         """The calendar that gives zone, weeks and periods."""
         return self.calendars[self.settings.calendar]
+
+    def rule_of(self, metric: Metric) -> Sampling | None:
+        """The sampling rule by which a metric's rows count."""
+        return self.samplings[metric.sampling] if metric.sampling else None

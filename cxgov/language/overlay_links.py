@@ -21,9 +21,7 @@ def overlay(linker: Linker, written: Written[Overlay]) -> None:
 
 def minimum_of(metric: Metric, linker: Linker) -> int:
     """Fewest rows with which a metric is shown, by itself and by its sampling rule."""
-    rule = linker.samplings.get(metric.sampling or "")
-    own = metric.min_sample or 1
-    return max(own, rule.minimum.show, rule.minimum.privacy) if rule else own
+    return metric.fewest_shown(linker.samplings.get(metric.sampling or ""))
 
 
 def _source(linker: Linker, written: Written[Overlay]) -> Source | None:

@@ -1,12 +1,11 @@
 """A threshold against the metric that it judges: periods, and the group that its scope names."""
 
-from collections.abc import Iterator
 from datetime import date
 
+from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.expressions import names
 from cxgov.language.linking import Linker, Written
-from cxgov.language.model import Derived, Metric, Threshold
+from cxgov.language.model import Metric, Threshold
 from cxgov.language.paths import PathError, route
 from cxgov.language.rules import JUDGED, VALUE
 from cxgov.language.typecheck import Named
@@ -23,7 +22,7 @@ def threshold(linker: Linker, written: Written[Threshold]) -> None:
     if metric is None:
         linker.missing(written, at, "metric", document.metric, linker.metrics)
         return
-    parts = list(_parts(linker, metric))
+    parts = measured_parts(linker.metrics, metric)
     timeless = [part.id for part in parts if part.time is None]
     if timeless:
         whose = "" if timeless == [metric.id] else f" of {timeless[0]!r}, which it is derived from"
@@ -41,20 +40,6 @@ def threshold(linker: Linker, written: Written[Threshold]) -> None:
             if why:
                 linker.refuse(VALUE, written, data["scope"].values_at[path], *why)
                 break
-
-
-def _parts(linker: Linker, metric: Metric) -> Iterator[Metric]:
-    """The metrics over sources that a metric is, or is derived from."""
-    waiting, seen = [metric], {metric.id}
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part.measure, Derived):
-            yield part
-            continue
-        for name in names(part.measure.of):
-            if name in linker.metrics and name not in seen:
-                seen.add(name)
-                waiting.append(linker.metrics[name])
 
 
 def _dimension(linker: Linker, metric: Metric, path: str) -> Named | None:
