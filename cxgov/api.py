@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
-from cxgov.language.loading import APPROVALS
+from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
 from cxgov.language.reader import MAX_BYTES
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.gate import Gated
     from cxgov.governance.sides import Sides
+    from cxgov.ledger.entries import Ledger
+    from cxgov.ledger.freezing import Circumstances, Freezing
 
 __all__ = [
     "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused",
@@ -74,8 +76,8 @@ class Loaded:
 def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes], tuple[Diagnostic, ...]]:
     """The files of a registry's folder by the path that messages show, and what cannot be one of its files.
 
-    Names that begin with a dot are passed over, and the folder of signed approvals, which are no documents; links are
-    refused, as their target is not the registry's.
+    Names that begin with a dot are passed over, and the folders of signed approvals and frozen periods, which hold no
+    documents; links are refused, as their target is not the registry's.
     """
     prefix = str(folder) if shown is None else shown
     tree: dict[str, bytes] = {}
@@ -85,7 +87,7 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
         here, name = waiting.pop()
         with os.scandir(here) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or (entry.name == APPROVALS and here == os.fspath(folder)):
+                if entry.name.startswith(".") or (entry.name in {APPROVALS, FROZEN} and here == os.fspath(folder)):
                     continue
                 path = name + entry.name
                 if entry.is_symlink():
@@ -373,6 +375,73 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
         raise CannotSay(f"{bound}: add both to the document of kind Registry")
     said = statement(gated.proposal, bound, secrets.token_hex(16))
     return as_file(said, sign(said, Path(key), os.environ))
+
+
+def freeze(folder: str | Path, period: str, *, now: datetime | None = None) -> "Freezing":
+    """The ledger entry that freezes a reporting period of the registry as it is committed. Nothing is written.
+
+    Raises:
+        InvalidRegistry: the registry has errors.
+        CannotSay: something of it is not committed.
+        Refused: the period is none that can be frozen, or a metric has no exact SQL in a dialect of the registry.
+        Altered: the ledger is not what was written.
+    """
+    from cxgov.ledger import freezing  # noqa: PLC0415  # compiling and git are for those who ask for them
+
+    registry, ledger = _committed_ledger(Path(folder))
+    return freezing.freeze(registry, ledger, period, _here(now))
+
+
+def restate(
+    folder: str | Path, period: str, metrics: Iterable[str], *, reason: str, now: datetime | None = None
+) -> "Freezing":
+    """The ledger entry that corrects what a frozen period said of some metrics. Nothing is written.
+
+    Raises:
+        InvalidRegistry, CannotSay, Altered: as freeze.
+        Refused: the period is not frozen, or the metrics cannot be restated so.
+    """
+    from cxgov.ledger import freezing  # noqa: PLC0415  # as in freeze
+
+    registry, ledger = _committed_ledger(Path(folder))
+    return freezing.restate(registry, ledger, period, _here(now), metrics=tuple(metrics), reason=reason)
+
+
+def _here(now: datetime | None) -> "Circumstances":
+    from cxgov.ledger.circumstances import programs, zone_data  # noqa: PLC0415  # as in freeze
+    from cxgov.ledger.freezing import Circumstances  # noqa: PLC0415
+
+    return Circumstances(now=now or datetime.now(UTC), compiler=programs(), tzdata=zone_data())
+
+
+def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
+    """The registry and the ledger of HEAD, of which the folder must not differ."""
+    from cxgov.governance.failures import CannotSay  # noqa: PLC0415  # as in freeze
+    from cxgov.governance.git import Repository  # noqa: PLC0415
+    from cxgov.governance.sides import Sides  # noqa: PLC0415
+    from cxgov.ledger.folder import read_ledger  # noqa: PLC0415
+
+    with Repository(folder, os.environ) as repository:
+        inside = within(repository.top, folder)
+        sides, head = Sides(repository, inside), repository.commit("HEAD")
+        tree, problems = read_tree(folder, inside or ".")
+        registry, found = load_tree(tree)
+        if registry is None or problems:
+            raise InvalidRegistry(in_file_order((*problems, *found)))
+        committed = sides.read(head)
+        files = committed.side.tree if committed.side is not None else {}
+        differing = sorted(path for path in {*tree, *files} if tree.get(path) != files.get(path))
+        ledger = sides.ledger(head)
+        if not differing and read_ledger(folder / FROZEN).head != ledger.head:
+            differing = [f"{inside}/{FROZEN}" if inside else FROZEN]
+        if differing:
+            more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+            raise CannotSay(
+                f"{differing[0]}{more} is not as it is committed, and what is frozen must be in the history: "
+                "commit or undo it first"
+            )
+        # Objects are read one by one, which the repository must be open for; making an entry reads none.
+        return registry, ledger
 
 
 def within(top: Path | None, folder: Path) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from cxgov.api import read_tree
 from cxgov.governance.changes import Comparison, Side, compare
-from cxgov.governance.documents import documents, plain
 from cxgov.language.expressions import Expr, write
 from cxgov.language.loading import load
 from cxgov.language.model import Registry
+from cxgov.meaning.documents import documents, plain
 
 BASE: Final = Path(__file__).parent / "cases" / "base"
 

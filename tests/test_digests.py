@@ -5,11 +5,11 @@ from typing import Final
 
 import pytest
 
-from cxgov.governance.classes import at_least, class_of
-from cxgov.governance.digests import Closures, doc1, encoded, gov1, sem1
-from cxgov.governance.documents import documents
 from cxgov.language.classes import CHANGE_CLASSES
 from cxgov.language.expressions import canonical, parse
+from cxgov.meaning.classes import at_least, class_of
+from cxgov.meaning.digests import Closures, doc1, encoded, gov1, sem1
+from cxgov.meaning.documents import documents
 from tests.changing import Key, registry_in
 
 CALENDAR: Final = """\

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from cxgov.api import Compiled, Loaded, Query, Refused, compile, read_tree  # noqa: A004  # the field's word for it
 from cxgov.governance.changes import Side, compare
-from cxgov.governance.classes import at_least
-from cxgov.governance.dependencies import overlaid, reached
-from cxgov.governance.digests import Closures, doc1, gov1, sem1
-from cxgov.governance.documents import documents
 from cxgov.language.model import Registry
+from cxgov.meaning.classes import at_least
+from cxgov.meaning.dependencies import overlaid, reached
+from cxgov.meaning.digests import Closures, doc1, gov1, sem1
+from cxgov.meaning.documents import documents
 from tests.changing import (
     BASE,
     Data,

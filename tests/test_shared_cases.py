@@ -238,8 +238,8 @@ def test_a_local_day_begins_and_ends_where_its_zone_says(
     assert (scan.low, scan.high) == tuple(
         datetime.fromisoformat(case["expected"][end]) for end in ("start_utc", "end_utc")
     )
-    assert scan.high is not None
-    assert scan.low is not None
+    assert isinstance(scan.high, datetime)
+    assert isinstance(scan.low, datetime)
     assert scan.high - scan.low == timedelta(hours=case["expected"]["hours"])
 
 

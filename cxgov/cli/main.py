@@ -19,7 +19,7 @@ import click
 
 import cxgov
 
-OK, NO, CANNOT_SAY, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+OK, NO, CANNOT_SAY, BUG, TOUCHED, ALTERED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 # Name to module and the line that --help shows: importing twelve modules for a list of lines would be felt.
 COMMANDS: Final = {
@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "bump": "Write the versions that the changes of the registry need.",
     "gate": "Say whether a proposal may be merged.",
     "approve": "Show what a proposal changes and sign an approval of it.",
+    "freeze": "Freeze what every metric means in a reporting period.",
+    "restate": "Correct what a frozen period said of some metrics.",
     "check": "Hold the data against the sources' declarations.",
     "rules": "Print the rules that a registry is checked by.",
     "dialects": "Print the SQL dialects and how they are held.",
@@ -111,6 +113,7 @@ def _failed(problem: Exception) -> int:
     from cxgov.engines.protocol import EngineError
     from cxgov.governance.bumping import CannotWrite
     from cxgov.governance.failures import CannotSay
+    from cxgov.ledger.entries import Altered
 
     if isinstance(problem, Refused | CannotWrite):
         click.echo(f"cxgov: {problem}" + (f"\n    fix: {problem.fix}" if problem.fix else ""), err=True)
@@ -122,6 +125,9 @@ def _failed(problem: Exception) -> int:
     if isinstance(problem, EngineError | CannotSay | OSError):
         click.echo(f"cxgov: {problem}", err=True)
         return CANNOT_SAY
+    if isinstance(problem, Altered):
+        click.echo(f"cxgov: {problem}", err=True)
+        return ALTERED
     import traceback
 
     where = traceback.extract_tb(problem.__traceback__)[-1]

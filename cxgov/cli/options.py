@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from cxgov.api import Loaded, Query
+    from cxgov.ledger.freezing import Freezing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -178,6 +179,30 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_entry(folder: Path, freezing: "Freezing") -> None:
+    """Writes an entry of the ledger with its objects, and says what it holds."""
+    from cxgov.language.loading import FROZEN
+    from cxgov.ledger.folder import TakenMeanwhile, write_freezing
+    from cxgov.ledger.forms import digest
+
+    try:
+        target = write_freezing(folder / FROZEN, freezing)
+    except TakenMeanwhile as taken:
+        raise click.ClickException(str(taken)) from None
+    entry = freezing.entry
+    period, metrics = entry.period, len(entry.restated or entry.metrics)
+    of = f" of {len(entry.metrics)}" if entry.restated else ""
+    what = f"restated (reading {entry.restatement + 1})" if entry.restatement else "frozen"
+    plural = "s" if metrics != 1 else ""
+    closes = f"closes {period.edges.as_of:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"{period.id} is {what}: {metrics}{of} metric{plural} in {', '.join(entry.dialects)}")
+    click.echo(f"  {period.first_day} to before {period.after}, days of {period.zone}; {closes}")
+    if entry.late and not entry.restatement:
+        click.echo("  late: the period had begun")
+    click.echo(f"{target}: commit it with {target.parent.parent / 'objects'}, and propose it")
+    click.echo(f"head {digest(entry.data)}")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ own rules, session zone or version of the zone data can move a number.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from cxgov.compiler.query import Refused
@@ -32,6 +32,21 @@ class Shift:
 
     until: datetime | None
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A moment that is still to be named: an edge of the period, or its closing, as a column's clock shows it."""
+
+    edge: Literal["period_start", "period_end", "as_of"]
+    column: Column
+
+    @property
+    def on_clock(self) -> str:
+        """Its name in a statement, with all that says which value of the column it will be."""
+        its = self.column
+        clock = "" if its.type == "instant" else f" {its.zone} {its.twice or '-'} {its.missing or '-'}"
+        return f"{{cxgov {self.edge}{clock}}}"
 
 
 def day_start(day: date, zone: str) -> datetime:

@@ -16,7 +16,7 @@ from sqlglot.dialects.duckdb import DuckDB as _DuckDB
 from sqlglot.dialects.postgres import Postgres as _Postgres
 from sqlglot.dialects.snowflake import Snowflake as _Snowflake
 
-from cxgov.compiler.clock import Shift, repeats
+from cxgov.compiler.clock import Open, Shift, repeats
 from cxgov.compiler.query import Refused
 from cxgov.compiler.trees import Node, call, case, cast, number, select, string
 from cxgov.compiler.words import RESERVED
@@ -65,17 +65,18 @@ class Dialect:
         found = exp.Table(this=table, db=outer[-1] if outer else None, catalog=outer[0] if len(outer) > 1 else None)
         return self.called(found, alias) if alias else found
 
-    def instant(self, moment: datetime) -> Node:
+    def instant(self, moment: datetime | Open) -> Node:
         """A point in time, with its distance from UTC written out."""
-        return cast(string(f"{_clock(moment)}+00:00"), "timestamptz")
+        return cast(string(f"{clock_text(moment)}+00:00"), "timestamptz")
 
-    def local(self, moment: datetime) -> Node:
+    def local(self, moment: datetime | Open) -> Node:
         """A wall-clock time."""
-        return cast(string(_clock(moment)), "timestamp")
+        return cast(string(clock_text(moment)), "timestamp")
 
-    def moment(self, value: datetime) -> Node:
+    def moment(self, value: datetime | Open) -> Node:
         """An instant where the value has a zone, else a wall-clock time."""
-        return self.instant(value) if value.tzinfo else self.local(value)
+        zoned = value.column.type == "instant" if isinstance(value, Open) else value.tzinfo is not None
+        return self.instant(value) if zoned else self.local(value)
 
     def alias(self, node: Node, name: str) -> exp.Alias:
         """A node under a name."""
@@ -311,8 +312,8 @@ class Snowflake(Dialect):
     sqlglot = _ExplicitNullsOnSnowflake
     fold = staticmethod(str.upper)
 
-    def local(self, moment: datetime) -> Node:
-        return cast(string(_clock(moment)), "timestampntz")
+    def local(self, moment: datetime | Open) -> Node:
+        return cast(string(clock_text(moment)), "timestampntz")
 
     def elapsed(self, later: Node, earlier: Node, kind: str) -> Node:
         return call("TIMESTAMPDIFF", exp.Var(this="MICROSECOND"), earlier, later)
@@ -338,8 +339,8 @@ class BigQuery(Dialect):
     held = "held by golden files, not executed"
     sqlglot = _BigQuery
 
-    def local(self, moment: datetime) -> Node:
-        return cast(string(_clock(moment)), "datetime")
+    def local(self, moment: datetime | Open) -> Node:
+        return cast(string(clock_text(moment)), "datetime")
 
     def elapsed(self, later: Node, earlier: Node, kind: str) -> Node:
         function = "TIMESTAMP_DIFF" if kind == "instant" else "DATETIME_DIFF"
@@ -412,7 +413,10 @@ def _wrapped(node: Node) -> Node:
     )
 
 
-def _clock(moment: datetime) -> str:
+def clock_text(moment: datetime | Open) -> str:
+    """A moment as a clock shows it, the way it stands in every dialect's literals."""
+    if isinstance(moment, Open):
+        return moment.on_clock
     # Not strftime: it writes the year 1 without its zeros.
     return moment.replace(tzinfo=None).isoformat(sep=" ")
 

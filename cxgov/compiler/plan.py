@@ -6,7 +6,7 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import Literal
 
-from cxgov.compiler.clock import Shift
+from cxgov.compiler.clock import Open, Shift
 from cxgov.compiler.periods import Bucket, Period
 from cxgov.compiler.query import Query
 from cxgov.language.expressions import Expr
@@ -48,7 +48,7 @@ class Table:
     entity: Entity
     source: Source
     key: tuple[str, ...]
-    arrived_before: datetime | None
+    arrived_before: datetime | Open | None
     as_of_fact: bool
 
 
@@ -82,7 +82,7 @@ class Roll:
     source: Source
     unit: tuple[str, ...]
     conditions: tuple[Expr, ...]
-    arrived_before: datetime | None
+    arrived_before: datetime | Open | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +155,9 @@ class Scan:
     selection: Expr | None
     ways: dict[str, Split]
     components: dict[str, Component]
-    low: datetime | None
-    high: datetime | None
-    arrived_before: datetime | None
+    low: datetime | Open | None
+    high: datetime | Open | None
+    arrived_before: datetime | Open | None
     starts: tuple[datetime, ...]
     shifts: tuple[Shift, ...]
     missing: tuple[tuple[Column, tuple[tuple[datetime, datetime], ...]], ...]

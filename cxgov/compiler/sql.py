@@ -53,9 +53,10 @@ class DataCheck:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One statement with its result's columns and the plan that it was made from."""
+    """One statement with its result's columns and the plan that it was made from; ``body`` is it without its header."""
 
     sql: str
+    body: str
     dialect: str
     columns: tuple[ResultColumn, ...]
     plan: Plan
@@ -69,9 +70,9 @@ def to_sql(plan: Plan, dialect_name: str) -> Compiled:
     """
     dialect = dialect_named(dialect_name)
     statement = _Statement(plan, dialect)
-    text = dialect_text(dialect, statement.tree())
+    body = f"{dialect_text(dialect, statement.tree())}\n"
     note = f"\n-- {_SINGLE_CELLS}" if plan.tells_hidden else ""
-    return Compiled(f"{header(plan)}{note}\n{text}\n", dialect.name, tuple(statement.columns()), plan)
+    return Compiled(f"{header(plan)}{note}\n{body}", body, dialect.name, tuple(statement.columns()), plan)
 
 
 def data_checks(compiled: Compiled) -> tuple[DataCheck, ...]:

@@ -11,13 +11,13 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
-from cxgov.governance.digests import doc1
 from cxgov.governance.signatures import NotSigned, Verifier
-from cxgov.governance.strict_json import read_json
 from cxgov.governance.transitions import Transition
 from cxgov.governance.verdict import Proposal
 from cxgov.language.model import Council, Registry
 from cxgov.language.reader import MAX_BYTES
+from cxgov.language.strict_json import read_json
+from cxgov.meaning.digests import doc1
 
 _STATEMENT: Final = "https://in-toto.io/Statement/v1"
 _PREDICATE: Final = "urn:cxgov:approval:v1"

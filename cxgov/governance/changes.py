@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cxgov.governance.classes import How, class_of
-from cxgov.governance.dependencies import Key, governed, overlaid, reached
 from cxgov.governance.differences import FieldPath, differences, mark_of, said
-from cxgov.governance.digests import Closures
 from cxgov.governance.directions import direction
-from cxgov.governance.documents import Plain, documents, plain
 from cxgov.governance.renames import renames, with_new_names
 from cxgov.governance.versions import Bump, bump
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Document, Metric, Registry
 from cxgov.language.reader import Map, place_of, read
+from cxgov.meaning.classes import How, class_of
+from cxgov.meaning.dependencies import Key, governed, overlaid, reached
+from cxgov.meaning.digests import Closures
+from cxgov.meaning.documents import Plain, documents, plain
 
 # The class of a whole document that comes; and of one that goes, where that is another.
 _ADDED: Final[Mapping[str, str]] = {

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cxgov.governance.classes import is_map, is_set, node_at
-from cxgov.governance.digests import encoded
-from cxgov.governance.documents import Plain
 from cxgov.language.expressions import Expr
 from cxgov.language.reader import Map, Mark, Seq
+from cxgov.meaning.classes import is_map, is_set, node_at
+from cxgov.meaning.digests import encoded
+from cxgov.meaning.documents import Plain
 
 FieldPath = tuple[str, ...]
 Edit = tuple[FieldPath, Plain, Plain]

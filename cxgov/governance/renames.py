@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from cxgov.governance.dependencies import Key
-from cxgov.governance.documents import Plain
 from cxgov.language.expressions import Expr, canonical
 from cxgov.language.model import Document
+from cxgov.meaning.dependencies import Key
+from cxgov.meaning.documents import Plain
 
 # Where a document names others, and of which kind they are.
 _REFERENCES = {

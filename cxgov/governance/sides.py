@@ -4,22 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cxgov.governance.changes import Side
-from cxgov.governance.dependencies import Key
 from cxgov.governance.git import Repository
 from cxgov.governance.listings import Refusal
 from cxgov.governance.transitions import state
 from cxgov.language.diagnostics import Diagnostic
-from cxgov.language.loading import APPROVALS, load
+from cxgov.language.loading import APPROVALS, FROZEN, load
+from cxgov.ledger.entries import MAX_ENTRY, Ledger
+from cxgov.ledger.folder import LEDGER, OBJECTS
+from cxgov.ledger.objects import MAX_OBJECT
+from cxgov.meaning.dependencies import Key
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a tree holds: a side where it is a valid registry, else what is wrong."""
+    """What a tree holds: a side where it is a valid registry, else what is wrong.
+
+    ``frozen`` are the oids of the ledger's files and objects, by their path in the folder that holds them.
+    """
 
     side: Side | None
     refused: tuple[Refusal, ...]
     problems: tuple[Diagnostic, ...]
     approvals: Mapping[str, bytes]
+    frozen: Mapping[str, str]
 
 
 class Sides:
@@ -54,15 +61,33 @@ class Sides:
         self._blobs |= self.repository.blobs([oid for oid in oids if oid not in self._blobs])
         return {oid: self._blobs[oid] for oid in oids}
 
+    def ledger(self, treeish: str) -> Ledger:
+        """The ledger of a commit or tree.
+
+        Raises:
+            Altered: it is broken.
+            CannotSay: an object is missing.
+        """
+        frozen = self.read(treeish).frozen
+        files = {path: oid for path, oid in frozen.items() if path.startswith(f"{LEDGER}/")}
+        data = self.repository.blobs(files.values(), most=MAX_ENTRY)
+
+        def object_of(name: str) -> bytes | None:
+            oid = frozen.get(f"{OBJECTS}/{name}")
+            return None if oid is None else self.repository.blobs([oid], most=MAX_OBJECT)[oid]
+
+        return Ledger({path.removeprefix(f"{LEDGER}/"): data[oid] for path, oid in files.items()}, object_of)
+
     def _read(self, treeish: str) -> Reading:
         found = self.repository.tree(treeish, self.folder)
-        data = self.bytes_of([blob.oid for blob in found.blobs.values()])
-        apart = f"{self.folder}/{APPROVALS}/" if self.folder else f"{APPROVALS}/"
+        top = f"{self.folder}/" if self.folder else ""
         # As on disk: what begins with a dot is not the registry's.
-        names = {path: path.removeprefix(f"{self.folder}/").split("/") for path in found.blobs}
-        kept = {path for path, parts in names.items() if not any(part.startswith(".") for part in parts)}
-        approvals = {path: data[found.blobs[path].oid] for path in kept if path.startswith(apart)}
-        files = {path: data[found.blobs[path].oid] for path in sorted(kept) if path not in approvals}
+        hidden = {path for path in found.blobs if any(part.startswith(".") for part in path[len(top) :].split("/"))}
+        frozen = {path: blob.oid for path, blob in found.blobs.items() if path.startswith(f"{top}{FROZEN}/")}
+        kept = {path: blob.oid for path, blob in found.blobs.items() if path not in hidden and path not in frozen}
+        data = self.bytes_of(list(kept.values()))
+        approvals = {path: data[oid] for path, oid in kept.items() if path.startswith(f"{top}{APPROVALS}/")}
+        files = {path: data[kept[path]] for path in sorted(kept) if path not in approvals}
         registry, problems = load(files)
         sound = registry is not None and not found.refused
         return Reading(
@@ -70,4 +95,5 @@ class Sides:
             refused=found.refused,
             problems=problems,
             approvals=approvals,
+            frozen={path.removeprefix(f"{top}{FROZEN}/"): oid for path, oid in frozen.items()},
         )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from cxgov.governance.dependencies import Key
-from cxgov.governance.digests import Closures, gov1
-from cxgov.governance.documents import documents
 from cxgov.language.model import Registry
+from cxgov.meaning.dependencies import Key
+from cxgov.meaning.digests import Closures, gov1
+from cxgov.meaning.documents import documents
 
 # What is no document stands among them under kinds of its own: a guarded path, and what a certified metric is called,
 # since under another's name one number would pass for the other.

@@ -10,12 +10,12 @@ from datetime import date
 from typing import Final
 
 from cxgov.governance.changes import Comparison, Finding, Reach
-from cxgov.governance.dependencies import Key
 from cxgov.governance.transitions import PATH, TITLE, State, Transition, transitions
 from cxgov.governance.versions import Bump
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Council
 from cxgov.language.policy import Member, Requirement
+from cxgov.meaning.dependencies import Key
 
 _HISTORY: Final = "history"
 

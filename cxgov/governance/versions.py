@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from cxgov.governance.documents import kind_of
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Document
+from cxgov.meaning.documents import kind_of
 
 if TYPE_CHECKING:
     from cxgov.governance.changes import Finding

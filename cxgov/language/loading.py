@@ -42,8 +42,9 @@ from cxgov.language.shapes import check_shape
 from cxgov.language.source_links import settings, source
 from cxgov.language.threshold_links import threshold
 
-# Lies beside the documents and holds none.
+# Folders beside the documents that hold none.
 APPROVALS: Final = "approvals"
+FROZEN: Final = "frozen"
 
 # Decides only what is read first, never what a document is.
 LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
@@ -87,18 +88,26 @@ def load_with_summaries(
         problems = in_file_order([*loader.problems, *loader.linker.problems])
         if any(problem.is_error for problem in problems) or loader.linker.settings is None:
             return None, problems, loader.summaries
-        registry = Registry(
-            settings=loader.linker.settings,
-            calendars=loader.linker.calendars,
-            sources=loader.linker.sources,
-            metrics=loader.linker.metrics,
-            samplings=loader.linker.samplings,
-            thresholds=loader.linker.thresholds,
-            exclusions=loader.linker.exclusions,
-            overlays=loader.linker.overlays,
-            council=loader.linker.council,
-        )
-        return registry, problems, loader.summaries
+        return loader.registry(), problems, loader.summaries
+
+
+def rebuilt(tree: Mapping[str, bytes]) -> Registry:
+    """The registry of documents that were valid together when they were taken out of a larger one.
+
+    Each is held to its shape and not to the others, of which some are not there.
+
+    Raises:
+        ValueError: one of them cannot be read.
+    """
+    loader = _Loader(tree)
+    for path in sorted(tree):
+        written = loader.read(path)
+        if written is not None:
+            loader.keep(written)
+    for problem in loader.problems:
+        if problem.is_error:
+            raise ValueError(str(problem))
+    return loader.registry()
 
 
 @contextmanager
@@ -146,6 +155,20 @@ class _Loader:
             self.link(written)
         self.claimed_once()
         self.one_registry()
+
+    def registry(self) -> Registry:
+        assert self.linker.settings is not None
+        return Registry(
+            settings=self.linker.settings,
+            calendars=self.linker.calendars,
+            sources=self.linker.sources,
+            metrics=self.linker.metrics,
+            samplings=self.linker.samplings,
+            thresholds=self.linker.thresholds,
+            exclusions=self.linker.exclusions,
+            overlays=self.linker.overlays,
+            council=self.linker.council,
+        )
 
     def waits(self, written: Written[Any]) -> bool:
         """Whether a document can be checked only when all are read: it may refer to what is still to come."""

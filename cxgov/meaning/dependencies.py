@@ -1,10 +1,10 @@
 """What the compiler may read for a metric, and what depends on a document."""
 
-from cxgov.governance.documents import kind_of
 from cxgov.language.derivation import measured_parts
 from cxgov.language.expressions import names
 from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Sampling, Source
 from cxgov.language.paths import route
+from cxgov.meaning.documents import kind_of
 
 Key = tuple[str, str]
 

@@ -14,11 +14,11 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
-from cxgov.governance.classes import without_editorial
-from cxgov.governance.dependencies import closure, rule_sources
-from cxgov.governance.documents import Plain, kind_of, plain
 from cxgov.language.expressions import Expr, canonical, names, write
 from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Sampling, Source
+from cxgov.meaning.classes import without_editorial
+from cxgov.meaning.dependencies import closure, rule_sources
+from cxgov.meaning.documents import Plain, kind_of, plain
 
 _SAFE: Final = 2**53
 # Who owns it, what people call it, how it is judged: nothing that a statement or its numbers depend on.

@@ -1,0 +1,25 @@
+"""What compiles here: the versions of the programs and of the zone data, as an entry records them."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from zoneinfo import TZPATH
+
+import cxgov
+
+
+def programs() -> Mapping[str, str]:
+    """The programs on which a statement's bytes depend, with their versions."""
+    return {"cxgov": cxgov.__version__, "sqlglot": version("sqlglot")}
+
+
+def zone_data() -> str:
+    """The version of the IANA zone data that is read here."""
+    for folder in map(Path, TZPATH):
+        named = folder / "tzdata.zi"
+        if named.is_file():
+            with named.open(encoding="ascii") as file:
+                return file.readline().removeprefix("# version ").strip()
+        if folder.is_dir():
+            return "unknown"
+    return version("tzdata")

@@ -1,0 +1,46 @@
+"""Plain values to the one JSON text that stands for them in the ledger, and their digests."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Final
+
+_STEP: Final = 1
+
+
+def canonical_json(value: Any) -> bytes:
+    """The bytes of a value: keys in order, a line for each entry so that differences can be read, decimals exact."""
+    return f"{_text(value, 0)}\n".encode()
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of bytes, in hex: the name of an object, and of an entry for the one that follows it."""
+    return sha256(data).hexdigest()
+
+
+def sql1(text: str) -> str:
+    """Digest of a compiled statement's bytes."""
+    return f"sql1:{sha256(b'sql1' + bytes(1) + text.encode()).hexdigest()}"
+
+
+def _text(value: Any, depth: int) -> str:
+    if isinstance(value, Mapping):
+        if not value:
+            return "{}"
+        cells = [f"{_quoted(key)}: {_text(value[key], depth + _STEP)}" for key in sorted(value)]
+        return _lines("{", cells, "}", depth)
+    if isinstance(value, list | tuple):
+        return _lines("[", [_text(its, depth + _STEP) for its in value], "]", depth) if value else "[]"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return _quoted(value)
+
+
+def _lines(opening: str, cells: list[str], closing: str, depth: int) -> str:
+    inner = " " * (depth + _STEP)
+    return f"{opening}\n{inner}" + f",\n{inner}".join(cells) + f"\n{' ' * depth}{closing}"
+
+
+def _quoted(value: str | float | bool | None) -> str:  # noqa: FBT001  # one of JSON's values
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,215 @@
+"""A registry to a ledger entry and the objects that it names, or the reason why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from cxgov.compiler.canonical import Edges
+from cxgov.compiler.clock import day_start
+from cxgov.compiler.periods import Period, bucket_around, bucket_name, buckets, named_period
+from cxgov.compiler.query import Refused
+from cxgov.language.diagnostics import listed
+from cxgov.language.model import Calendar, Metric, Registry
+from cxgov.ledger.entries import Entry, FrozenMetric, FrozenPeriod, Ledger
+from cxgov.ledger.forms import sql1
+from cxgov.ledger.objects import Freezer, Frozen
+from cxgov.meaning.dependencies import reached
+from cxgov.meaning.digests import Closures, doc1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freezing:
+    """An entry as it would be written, and the bytes of its objects by name."""
+
+    entry: Entry
+    objects: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What an entry depends on beside the registry: when it is made, and by which programs and zone data."""
+
+    now: datetime
+    compiler: Mapping[str, str]
+    tzdata: str
+
+
+def freeze(registry: Registry, ledger: Ledger, period: str, around: Circumstances) -> Freezing:
+    """The entry that freezes a reporting period.
+
+    Raises:
+        Refused: it is no reporting period, frozen already, or leaves a gap; or a metric has no exact SQL in a dialect.
+        Altered: the ledger is not what was written.
+    """
+    its = reporting_period(registry.calendar, period, around.tzdata)
+    if ledger.readings(its.id):
+        raise Refused(
+            f"{its.id} is frozen already",
+            f"A frozen period is never changed. Correct a mistake with `cxgov restate {its.id}`.",
+        )
+    _joins(ledger, its)
+    objects = _objects(registry, sorted(registry.metrics))
+    entry = Entry(
+        kind="Freeze",
+        sequence=len(ledger) + 1,
+        previous=ledger.head,
+        period=its,
+        late=around.now >= its.edges.start,
+        calendar=doc1(registry.calendar),
+        policy=None if registry.council is None else doc1(registry.council),
+        compiler=around.compiler,
+        dialects=tuple(sorted(registry.settings.dialects)),
+        metrics={identity: _metric(found) for identity, found in objects.items()},
+    )
+    return Freezing(entry=entry, objects={found.name: found.data for found in objects.values()})
+
+
+def restate(
+    registry: Registry,
+    ledger: Ledger,
+    period: str,
+    around: Circumstances,
+    *,
+    metrics: tuple[str, ...],
+    reason: str,
+    difference: Any = None,
+) -> Freezing:
+    """The entry that supersedes what a frozen period said of some metrics, by the registry as it is now.
+
+    Raises:
+        Refused: the period is not frozen, a metric is unknown or means what it did, or a metric that rests on one of
+            them is not named.
+        Altered: the ledger is not what was written.
+    """
+    readings = ledger.readings(period)
+    if not readings:
+        raise Refused(f"{period} is not frozen", f"Freeze it: `cxgov freeze {period}`.")
+    last = readings[-1]
+    if not reason.strip():
+        raise Refused("a restatement needs a reason", "Say what was wrong: --reason '…'.")
+    known = sorted({*registry.metrics, *last.metrics})
+    unknown = sorted(set(metrics) - set(known))
+    if unknown or not metrics:
+        raise Refused(f"no metric {unknown[0]!r}" if unknown else "no metric is named", f"Metrics: {listed(known)}.")
+    moved = _moved(registry, last, known)
+    same = sorted(set(metrics) - moved)
+    if same:
+        raise Refused(f"{same[0]} means what it did in {period}", "Change its definition first, or leave it out.")
+    reaching = reached(registry)
+    resting = {its for identity in metrics for its in reaching.get(("Metric", identity), ())}
+    left = sorted(resting & moved - set(metrics))
+    if left:
+        message = f"{listed(left)} would rest on what is restated and keep the old reading"
+        raise Refused(message, f"Name them too: `cxgov restate {period} {' '.join([*metrics, *left])}`.")
+    objects = _objects(registry, [its for its in metrics if its in registry.metrics])
+    named = {identity: _metric(found) for identity, found in objects.items()}
+    kept = {identity: its for identity, its in last.metrics.items() if identity not in metrics}
+    entry = replace(
+        last,
+        kind="Restatement",
+        sequence=len(ledger) + 1,
+        previous=ledger.head,
+        late=True,
+        calendar=doc1(registry.calendar),
+        policy=None if registry.council is None else doc1(registry.council),
+        compiler=around.compiler,
+        dialects=tuple(sorted(registry.settings.dialects)),
+        metrics=dict(sorted({**kept, **named}.items())),
+        supersedes=last.sequence,
+        restatement=len(readings),
+        restated=tuple(sorted(metrics)),
+        reason=" ".join(reason.split()),
+        difference=difference,
+    )
+    return Freezing(entry=entry, objects={objects[its].name: objects[its].data for its in metrics if its in objects})
+
+
+def reporting_period(calendar: Calendar, text: str, tzdata: str) -> FrozenPeriod:
+    """A reporting period of a calendar, as it would be frozen.
+
+    Raises:
+        Refused: it is none.
+    """
+    found = named_period(text, calendar)
+    if not is_reporting(found, calendar):
+        raise Refused(
+            f"{text} is not a {calendar.reporting}, and {calendar.id} reports by {calendar.reporting}",
+            f"Freeze a {calendar.reporting}, e.g. {_example(calendar, found)}.",
+        )
+    start, end = day_start(found.start, calendar.zone), day_start(found.end, calendar.zone)
+    return FrozenPeriod(
+        id=found.name,
+        first_day=found.start,
+        after=found.end,
+        edges=Edges(start=start, end=end, as_of=end + calendar.closes),
+        zone=calendar.zone,
+        tzdata=tzdata,
+    )
+
+
+def is_reporting(period: Period, calendar: Calendar) -> bool:
+    """Whether a period is one of those in which results are reported."""
+    [first, *others] = buckets(period, calendar.reporting, calendar)
+    return not others and not first.partial
+
+
+def _example(calendar: Calendar, period: Period) -> str:
+    return bucket_name(bucket_around(period.start, calendar.reporting, calendar), calendar.reporting, calendar)
+
+
+def _joins(ledger: Ledger, its: FrozenPeriod) -> None:
+    """Refuses a period that overlaps a frozen one, or leaves days between."""
+    frozen = [entry.period for entry in ledger.periods().values()]
+    if not frozen:
+        return
+    for other in frozen:
+        if its.edges.start < other.edges.end and other.edges.start < its.edges.end:
+            message = f"{its.id} ({its.first_day} to before {its.after}) overlaps {other.id}, which is frozen as "
+            message += f"{other.first_day} to before {other.after}"
+            raise Refused(message, "The calendar has moved over a frozen period: move it back.")
+    first, last = frozen[0], frozen[-1]
+    gap: tuple[date, date] | None = None
+    if its.edges.start > last.edges.end:
+        gap = last.after, its.first_day
+    if its.edges.end < first.edges.start:
+        gap = its.after, first.first_day
+    if gap is not None:
+        raise Refused(f"days from {gap[0]} to before {gap[1]} would be in no frozen period", "Freeze them first.")
+
+
+def _objects(registry: Registry, metrics: list[str]) -> dict[str, Frozen]:
+    freezer = Freezer(registry, sorted(registry.settings.dialects))
+    found = {}
+    for identity in metrics:
+        metric = registry.metrics[identity]
+        if is_frozen(metric):
+            try:
+                found[identity] = freezer.frozen(metric)
+            except Refused as refused:
+                raise Refused(f"{identity} cannot be frozen: {refused}", refused.fix) from refused
+    return found
+
+
+def is_frozen(metric: Metric) -> bool:
+    """Whether a metric is among those that a period freezes."""
+    return metric.status == "certified"
+
+
+def _moved(registry: Registry, last: Entry, metrics: list[str]) -> set[str]:
+    """The metrics that mean other than the entry says, or are on one side only."""
+    closures = Closures(registry)
+    found = set()
+    for identity in metrics:
+        metric = registry.metrics.get(identity)
+        now = closures.clo1(metric) if metric is not None and is_frozen(metric) else None
+        before = last.metrics.get(identity)
+        if now != (before.clo1 if before else None):
+            found.add(identity)
+    return found
+
+
+def _metric(found: Frozen) -> FrozenMetric:
+    return FrozenMetric(
+        object=found.name, clo1=found.clo1, sql={dialect: sql1(text) for dialect, text in found.sql.items()}
+    )

@@ -1,0 +1,165 @@
+"""What a metric meant, by value: its documents and its canonical statements, to bytes and back.
+
+An object holds all that the compiler may read for the metric, what judges it and where it is narrowed, and nothing
+else: it stays the same, byte for byte, until one of these changes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from cxgov.compiler.canonical import canonical_sql
+from cxgov.language.expressions import Expr, write
+from cxgov.language.loading import rebuilt
+from cxgov.language.model import Document, Metric, Overlay, Registry
+from cxgov.language.strict_json import read_json
+from cxgov.ledger.forms import canonical_json, digest
+from cxgov.meaning.dependencies import closure, overlaid
+from cxgov.meaning.digests import Closures
+from cxgov.meaning.documents import kind_of, plain
+
+MAX_OBJECT: Final = 4 * 1024 * 1024
+# What the compiler reads of the document of kind Registry; the rest of it can change under a frozen metric.
+_SETTINGS: Final = ("calendar", "confidence", "dialects", "exclusions", "id", "kind", "apiVersion")
+# Whatever the others say of it, a registry that is built again needs these.
+_UNSAID: Final = {"version": "0.0.0", "title": "As it was frozen", "owner": "frozen"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A metric's object. ``sql`` is its canonical statement by dialect; ``data`` are the bytes, named ``name``."""
+
+    id: str
+    clo1: str
+    sql: Mapping[str, str]
+    documents: tuple[Mapping[str, Any], ...]
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The SHA-256 of its bytes, in hex."""
+        return digest(self.data)
+
+
+class Freezer:
+    """Makes the objects of a registry's metrics; what several of them hold is made plain once."""
+
+    def __init__(self, registry: Registry, dialects: Sequence[str]) -> None:
+        self.registry = registry
+        self.dialects = dialects
+        self.closures = Closures(registry)
+        self._overlays: dict[str, list[Overlay]] = {}
+        for metric, overlay in overlaid(registry):
+            self._overlays.setdefault(metric.id, []).append(overlay)
+        self._thresholds: dict[str, list[Document]] = {}
+        for threshold in registry.thresholds.values():
+            self._thresholds.setdefault(threshold.metric, []).append(threshold)
+        self._plain: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def frozen(self, metric: Metric) -> Frozen:
+        """The object of a metric.
+
+        Raises:
+            Refused: one of the dialects lacks what would be exact.
+        """
+        found = self._closure(metric)
+        metrics = {its.id for its in found if isinstance(its, Metric)}
+        judged = self._thresholds.get(metric.id, [])
+        everything = [*found, *judged, *self._overlays.get(metric.id, [])]
+        documents = [self._document(its, metrics, {its.id for its in judged}) for its in everything]
+        sql = canonical_sql(self.registry, metric, self.dialects)
+        clo1 = self.closures.clo1(metric)
+        data = canonical_json(
+            {
+                "apiVersion": "cxgov/v1",
+                "kind": "FrozenMetric",
+                "id": metric.id,
+                "version": metric.version,
+                "clo1": clo1,
+                "documents": sorted(documents, key=lambda its: (its["kind"], its["id"])),
+                "sql": {dialect: text.splitlines() for dialect, text in sql.items()},
+            }
+        )
+        return Frozen(id=metric.id, clo1=clo1, sql=sql, documents=tuple(documents), data=data)
+
+    def _closure(self, metric: Metric) -> list[Document]:
+        found: dict[tuple[str, str], Document] = {}
+        waiting: list[Document] = [metric]
+        while waiting:
+            document = waiting.pop()
+            key = (kind_of(document), document.id)
+            if key not in found:
+                found[key] = document
+                if isinstance(document, Metric):
+                    waiting += closure(self.registry, document).values()
+        return list(found.values())
+
+    def _document(self, document: Document, metrics: set[str], judged: set[str]) -> dict[str, Any]:
+        key = (kind_of(document), document.id)
+        if key not in self._plain:
+            self._plain[key] = _values(plain(document))
+        its = self._plain[key]
+        if key[0] == "Registry":
+            return {name: its[name] for name in _SETTINGS if name in its}
+        # What is named of other metrics is theirs.
+        kept = {"metrics": metrics, "thresholds": judged}
+        others = {name: [each for each in its[name] if each in held] for name, held in kept.items() if name in its}
+        return {name: value for name, value in {**its, **others}.items() if value != []}
+
+
+def read_object(data: bytes) -> Frozen:
+    """An object from its bytes.
+
+    Raises:
+        ValueError: they are no object.
+    """
+    held = read_json(data, MAX_OBJECT)
+    try:
+        if held["kind"] != "FrozenMetric" or held["apiVersion"] != "cxgov/v1":
+            raise ValueError("it is no frozen metric")
+        sql = {dialect: "".join(f"{line}\n" for line in lines) for dialect, lines in held["sql"].items()}
+        return Frozen(
+            id=held["id"], clo1=held["clo1"], sql=sql, documents=tuple(map(dict, held["documents"])), data=data
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no frozen metric: {error!r}") from error
+
+
+def registry_of(objects: Iterable[Frozen]) -> Registry:
+    """The registry that the metrics of some objects had.
+
+    Raises:
+        ValueError: the documents cannot be read by this version, or two objects hold other ones of one name.
+    """
+    documents: dict[str, dict[str, Any]] = {}
+    for its in objects:
+        for document in its.documents:
+            name = f"{document['kind']}-{document['id']}.yaml"
+            documents[name] = _joined(documents.get(name), dict(document))
+    files = {
+        name: canonical_json({**_UNSAID, **document} if document["kind"] == "Registry" else document)
+        for name, document in documents.items()
+    }
+    return rebuilt(files)
+
+
+def _joined(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """A document of two objects, each of which names of other metrics only its own."""
+    if one is None or one == other:
+        return other
+    shared = ("metrics", "thresholds") if other["kind"] in {"Exclusion", "Overlay"} else ()
+    if {**one, **dict.fromkeys(shared)} != {**other, **dict.fromkeys(shared)}:
+        raise ValueError(f"{other['kind']} {other['id']} is not the same in both")
+    lists = {name: sorted({*one.get(name, []), *other.get(name, [])}) for name in shared}
+    return {name: value for name, value in {**other, **lists}.items() if value != []}
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, Expr):
+        return write(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else value.normalize()
+    if isinstance(value, Mapping):
+        return {key: _values(its) for key, its in value.items()}
+    return [_values(its) for its in value] if isinstance(value, list) else value

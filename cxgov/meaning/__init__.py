@@ -1,0 +1,1 @@
+"""What documents say and rest on, as plain values and digests."""
