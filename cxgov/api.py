@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.derivation import measured_parts
@@ -19,15 +19,20 @@ from cxgov.language.rules import FILE
 
 if TYPE_CHECKING:
     from cxgov.compiler.sql import Compiled
-    from cxgov.engines.answering import Drawn, Result, Steps
+    from cxgov.engines.answering import Answer, Drawn, Result, Steps
     from cxgov.engines.checking import Finding
     from cxgov.evaluation.judgements import Evaluation
     from cxgov.governance.bumping import Rewritten
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.gate import Gated
     from cxgov.governance.sides import Sides
+    from cxgov.language.model import Connection
+    from cxgov.ledger.certificates import Statement
     from cxgov.ledger.entries import Ledger
     from cxgov.ledger.freezing import Circumstances, Freezing
+    from cxgov.ledger.readings import Definitions
+
+T = TypeVar("T")
 
 __all__ = [
     "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused",
@@ -131,74 +136,159 @@ def load(folder: str | Path = "metrics") -> Loaded:
     return Loaded(registry, Path(folder), found)
 
 
-def compile(loaded: Loaded, query: Query, *, dialect: str) -> "Compiled":  # noqa: A001  # the field's word for it
-    """One SQL statement for a question, in ``bigquery``, ``duckdb``, ``postgres`` or ``snowflake``.
+def statements(
+    where: Loaded | str | Path,
+    query: Query,
+    *,
+    dialect: str | None = None,
+    definition_of: str | None = None,
+    restatement: int | None = None,
+) -> "tuple[Statement, ...]":
+    """The SQL of a question with its certificate, in ``bigquery``, ``duckdb``, ``postgres`` or ``snowflake``.
+
+    Days that are frozen are answered by their frozen definitions, all others by the registry of today, which
+    certifies nothing; where the definitions differ there is a statement for each, in time's order. ``definition_of``
+    asks one frozen period's definitions throughout, ``restatement`` an earlier reading of a period: 0 is the first.
+    The default dialect is the first of the registry's. A registry named by its folder is read only where the ledger
+    does not answer.
+
+    Raises:
+        InvalidRegistry: the registry is read and has errors.
+        Refused: the question has no exact answer, or no one definition; the dialect lacks what it needs; or this
+            version writes other SQL than was frozen.
+        Altered: the ledger is not what was written.
+    """
+    from cxgov.compiler.planning import plan  # noqa: PLC0415  # sqlglot takes a tenth of a second
+    from cxgov.compiler.sql import header, to_sql  # noqa: PLC0415
+    from cxgov.ledger.certificates import certified  # noqa: PLC0415
+    from cxgov.ledger.readings import statement_of  # noqa: PLC0415
+
+    found = []
+    for reading in _definitions(where).readings(query, definition_of=definition_of, restatement=restatement):
+        chosen = dialect or reading.registry.settings.dialects[0]
+        frozen = statement_of(reading, chosen)
+        compiled = to_sql(plan(reading.registry, reading.query), chosen)
+        if frozen is not None:
+            compiled = replace(compiled, sql=f"{header(compiled.plan)}\n{frozen}", body=frozen)
+        found.append(certified(compiled, reading))
+    return tuple(found)
+
+
+def compile(loaded: Loaded, query: Query, *, dialect: str | None = None) -> "Compiled":  # noqa: A001  # the field's word
+    """One SQL statement for a question that has one definition, without its certificate; otherwise as ``statements``.
 
     The same registry, question and dialect give the same bytes.
 
     Raises:
-        Refused: the question has no exact answer, or the dialect lacks what it needs.
+        Refused, Altered: as ``statements``.
     """
-    from cxgov.compiler.planning import plan  # noqa: PLC0415  # sqlglot takes a tenth of a second
-    from cxgov.compiler.sql import to_sql  # noqa: PLC0415
-
-    return to_sql(plan(loaded.registry, query), dialect)
+    return _only(statements(loaded, query, dialect=dialect)).compiled
 
 
-def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: datetime | None = None) -> "Result":
-    """The answer to a question on a connection of the registry (default: its first).
+def answers(
+    loaded: Loaded,
+    query: Query,
+    *,
+    connection: str | None = None,
+    definition_of: str | None = None,
+    restatement: int | None = None,
+    now: datetime | None = None,
+) -> "tuple[Answer, ...]":
+    """The answers to a question on a connection of the registry (default: its first), one for each definition.
+
+    Which definitions answer is said at ``statements``.
 
     Raises:
-        Refused: the question has no exact answer.
+        Refused, Altered: as ``statements``.
         EngineUnreachable: nothing answers on the connection.
         DataBroken: the data breaks what its source declares.
         EngineError: the engine refuses.
     """
-    from cxgov.compiler.attrition import excepted, steps_of  # noqa: PLC0415  # as in compile
+    from cxgov.engines.answering import Answer  # noqa: PLC0415  # compiling needs no engine
+    from cxgov.engines.connecting import choose  # noqa: PLC0415
+
+    chosen, at = choose(loaded.registry, connection), now or datetime.now(UTC)
+    found: Sequence[Statement] = ()
+    # What must be hidden is told by the rows of each cell, so a bare answer may need them, too.
+    for stats in (query.stats, "n"):
+        asked = replace(query, stats=stats)
+        found = statements(loaded, asked, dialect=chosen.engine, definition_of=definition_of, restatement=restatement)
+        if query.stats != "none" or not any(its.compiled.plan.tells_hidden for its in found):
+            break
+    return tuple(Answer(its, _answered(loaded.folder, its, chosen, at, bare=query.stats == "none")) for its in found)
+
+
+def _answered(folder: Path, statement: "Statement", chosen: "Connection", at: datetime, *, bare: bool) -> "Result":
+    from cxgov.compiler.attrition import excepted, steps_of  # noqa: PLC0415  # as in answers
     from cxgov.compiler.narrowing import present  # noqa: PLC0415
-    from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415  # compiling needs no engine
-    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
+    from cxgov.engines.answering import answer, sources_of  # noqa: PLC0415
+    from cxgov.engines.connecting import connect  # noqa: PLC0415
     from cxgov.evaluation.completing import complete, without_statistics  # noqa: PLC0415
 
-    registry = loaded.registry
-    query = present(registry, query)
-    chosen = choose(registry, connection)
-    compiled = compile(loaded, query, dialect=chosen.engine)
-    bare = query.stats == "none" and compiled.plan.tells_hidden
-    if bare:
-        compiled = compile(loaded, replace(query, stats="n"), dialect=chosen.engine)
-    statements = [
+    registry, compiled = statement.reading.registry, statement.compiled
+    query = present(registry, statement.reading.query)
+    exceptions = [
         (metric.id, rule.minimum.privacy if (rule := registry.rule_of(metric)) else 1, found)
         for metric in measured_parts(registry.metrics, *(registry.metrics[its] for its in query.metrics))
         if any(metric.id in exclusion.metrics for exclusion in registry.exclusions.values())
         and (found := excepted(steps_of(registry, query, metric), chosen.engine)) is not None
     ]
-    engine = connect(chosen, loaded.folder, sources_of(compiled))
+    engine = connect(chosen, folder, sources_of(compiled))
     try:
-        result = complete(answer(engine, compiled, now or datetime.now(UTC), statements))
-        return without_statistics(result) if bare else result
+        result = complete(answer(engine, compiled, at, exceptions))
+        return without_statistics(result) if bare and query.stats != "none" else result
     finally:
         engine.close()
 
 
-def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) -> "tuple[Steps, ...]":
+def run(loaded: Loaded, query: Query, *, connection: str | None = None, now: datetime | None = None) -> "Result":
+    """The answer to a question that has one definition; otherwise as ``answers``.
+
+    Raises:
+        Refused, Altered, EngineUnreachable, DataBroken, EngineError: as ``answers``.
+    """
+    return _only(answers(loaded, query, connection=connection, now=now)).result
+
+
+def _only(found: "Sequence[T]") -> "T":
+    [only, *others] = found
+    if others:
+        raise Refused(
+            "the definition changes within the question",
+            "Ask for `statements` or `answers`, which give one for each definition.",
+        )
+    return only
+
+
+def _definitions(where: Loaded | str | Path) -> "Definitions":
+    from cxgov.ledger.folder import read_ledger  # noqa: PLC0415  # as in statements
+    from cxgov.ledger.readings import Definitions  # noqa: PLC0415
+
+    if isinstance(where, Loaded):
+        return Definitions(read_ledger(where.folder / FROZEN), lambda: where.registry)
+    return Definitions(read_ledger(Path(where) / FROZEN), lambda: load(where).registry)
+
+
+def attrition(loaded: Loaded, asked: "Query | Statement", *, connection: str | None = None) -> "tuple[Steps, ...]":
     """What each step from a source's rows to those that are measured leaves, for each metric asked and its parts.
+
+    Of a statement it is by the statement's own definitions.
 
     Raises:
         Refused: the question has no exact answer.
         EngineError: the engine does not answer.
     """
-    from cxgov.compiler.attrition import attrition as counted  # noqa: PLC0415  # as in compile
+    from cxgov.compiler.attrition import attrition as counted  # noqa: PLC0415  # as in statements
     from cxgov.compiler.attrition import steps_of  # noqa: PLC0415
     from cxgov.compiler.narrowing import present  # noqa: PLC0415
     from cxgov.engines.answering import Steps, sources_of, told  # noqa: PLC0415
     from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
 
-    registry = loaded.registry
-    query = present(registry, query)
-    chosen = choose(registry, connection)
-    compiled = compile(loaded, query, dialect=chosen.engine)
-    statements = [
+    chosen = choose(loaded.registry, connection)
+    statement = _only(statements(loaded, asked, dialect=chosen.engine)) if isinstance(asked, Query) else asked
+    registry, compiled = statement.reading.registry, statement.compiled
+    query = present(registry, statement.reading.query)
+    counts = [
         (
             metric.id,
             metric.fewest_shown(registry.rule_of(metric)),
@@ -215,7 +305,7 @@ def attrition(loaded: Loaded, query: Query, *, connection: str | None = None) ->
                 tuple(told(int(row[1]), fewest) for row in engine.rows(statement.sql)),
                 fewest,
             )
-            for metric, fewest, statement in statements
+            for metric, fewest, statement in counts
         )
     finally:
         engine.close()
@@ -408,10 +498,11 @@ def restate(
 
 
 def _here(now: datetime | None) -> "Circumstances":
+    from cxgov import __version__  # noqa: PLC0415  # this module is a part of it
     from cxgov.ledger.circumstances import programs, zone_data  # noqa: PLC0415  # as in freeze
     from cxgov.ledger.freezing import Circumstances  # noqa: PLC0415
 
-    return Circumstances(now=now or datetime.now(UTC), compiler=programs(), tzdata=zone_data())
+    return Circumstances(now=now or datetime.now(UTC), compiler=programs(__version__), tzdata=zone_data())
 
 
 def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from cxgov.api import Query, answers
 from cxgov.cli.main import COMMANDS, commands
 from cxgov.governance.changes import Side, compare
 from cxgov.reports.changes import as_json as diff_as_json
@@ -17,7 +18,7 @@ from cxgov.reports.evaluations import as_json as evaluation_as_json
 from cxgov.reports.results import as_json
 from tests.changing import registry_in, trees_of_changes
 from tests.judged import PICTURES, evaluation
-from tests.support import Maker, metric, source
+from tests.support import LATER, Maker, metric, source
 
 ROOT: Final = Path(__file__).parents[1]
 OUTPUTS: Final = ROOT / "schemas" / "output"
@@ -145,10 +146,10 @@ ROWS = {
 def test_run_with_every_type_and_status(make: Maker) -> None:
     """Text, whole numbers, decimals, days and booleans; NULL groups, suppressed, missing and partial."""
     world = make([EVENTS, *METRICS], ROWS)
-    result = world.run(
-        "duckdb", "seen", "paid", "good", grain="week", period="2026-01", by=("kind", "day", "fine"), stats="n"
+    query = Query(
+        metrics=("seen", "paid", "good"), grain="week", period="2026-01", by=("kind", "day", "fine"), stats="n"
     )
-    data = held("run", as_json(result))
+    [data] = held("run", as_json(answers(world.loaded, query, connection="duckdb", now=LATER)))["answers"]
     assert {column["type"] for column in data["columns"]} == {"integer", "decimal", "double", "date", "boolean", "text"}
     assert {row["good_status"] for row in data["rows"]} == {"suppressed", "no_data"}
     assert {row["partial"] for row in data["rows"]} == {True, False}
@@ -156,7 +157,9 @@ def test_run_with_every_type_and_status(make: Maker) -> None:
 
 
 def test_run_without_a_period(make: Maker) -> None:
-    data = held("run", as_json(make([EVENTS, *METRICS], ROWS).run("duckdb", "ever", stats="none")))
+    world = make([EVENTS, *METRICS], ROWS)
+    found = answers(world.loaded, Query(metrics=("ever",), stats="none"), connection="duckdb", now=LATER)
+    [data] = held("run", as_json(found))["answers"]
     assert (data["period"], data["as_of"]) == (None, None)
 
 
@@ -164,7 +167,7 @@ def test_run_and_check_of_a_new_registry(tmp_path: Path) -> None:
     CliRunner().invoke(commands, ["init", str(tmp_path)], standalone_mode=False)
     place = ("--registry", str(tmp_path / "metrics"))
     asked = ("csat", "nps", "--by", "channel", "--grain", "month", "--period", "2026-Q1")
-    assert len(printed("run", *asked, "--output", "json", *place)["rows"]) == 9
+    assert len(printed("run", *asked, "--output", "json", *place)["answers"][0]["rows"]) == 9
     assert printed("check", "--format", "json", *place) == {"holds": True, "findings": []}
     with (tmp_path / "metrics" / ".data" / "survey_responses.csv").open("a", encoding="utf-8") as file:
         file.write("1,2026-03-01T10:00:00Z,fax,7,\n")

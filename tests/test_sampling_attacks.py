@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from cxgov.api import Query, Refused, evaluate, run
+from cxgov.api import Query, Refused, answers, evaluate, run
 from cxgov.api import attrition as steps_left
 from cxgov.compiler.attrition import attrition
 from cxgov.compiler.planning import plan
@@ -200,8 +200,8 @@ def test_steps_are_held_to_the_minimum_too(make: Maker) -> None:
             [left] = found = steps_left(world.loaded, query, connection=engine)
             assert (left.rows[-1], left.fewest) == (last, 30)
             assert left.rows[:-1] == (233,) * (len(left.rows) - 1)
-            result = run(world.loaded, query, connection=engine)
-            asked = json.loads(as_json(result, found))["attrition"][0]["steps"][-1]
+            given = answers(world.loaded, query, connection=engine)
+            asked = json.loads(as_json(given, [found]))["answers"][0]["attrition"][0]["steps"][-1]
             assert asked["rows"] == last
             drawn_table = steps_as_table(left)
             assert ("<30" in drawn_table) == (last is None)

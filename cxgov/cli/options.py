@@ -4,8 +4,9 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from cxgov.api import Loaded, Query
     from cxgov.ledger.freezing import Freezing
+    from cxgov.ledger.readings import Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -136,12 +138,32 @@ def question(options: dict[str, Any]) -> "Query":
     )
 
 
-def warn_of_old_ids(known: "Loaded", asked: "Query") -> None:
-    """Says which of the ids that are asked are old ones."""
+def frozen_options(command: F) -> F:
+    """The options that choose among frozen definitions."""
+    restatement = click.option(
+        "--restatement", type=int, metavar="N", help="An earlier reading of a frozen period: 0 is the first."
+    )
+    definition = click.option(
+        "--definition-of", metavar="PERIOD", help="Ask what the metrics meant in a frozen period, for whichever days."
+    )
+    return definition(restatement(command))
+
+
+def say_of(asked: "Query", readings: "Sequence[Reading]") -> None:
+    """Says which of the ids that are asked are other ones in the definitions that answer, and where these change."""
     from cxgov.compiler.narrowing import renamed
 
-    for old, now in renamed(known.registry, asked).items():
-        click.echo(f"{old} is now {now}", err=True)
+    for reading in readings:
+        now = renamed(reading.registry, reading.query)
+        for old, identity in zip(asked.metrics, reading.query.metrics, strict=True):
+            known = now.get(identity, identity)
+            if old != known:
+                when = f" in {reading.entries[-1].period.id}" if reading.frozen else ""
+                click.echo(f"{old} {'was' if when else 'is now'} {known}{when}", err=True)
+    for before, after in pairwise(readings):
+        moved = [its for its in after.closures if after.closures[its] != before.closures.get(its)]
+        what = f"{', '.join(moved)} means something else" if moved else "what answers is another definition"
+        click.echo(f"a break: from {after.query.start} on {what}", err=True)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

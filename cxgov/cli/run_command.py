@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from cxgov.cli.options import loaded, progress, question, question_options, warn_of_old_ids, write_out
+from cxgov.cli.options import frozen_options, loaded, progress, question, question_options, say_of, write_out
 
 
 @click.command("run")
 @question_options
+@frozen_options
 @click.option("--connection", metavar="NAME", help="Connection of the registry. Default: its first.")
 @click.option(
     "--output", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How to print."
@@ -23,22 +24,22 @@ def command(
 
     \b
     cxgov run nps sla_first_reply --by customer.region --grain month --period 2026-Q3
-    """  # noqa: D301  # \b is click\'s mark for lines that it keeps
+    """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import api
     from cxgov.reports import results as printers
 
     if attrition and output == "csv":
         raise click.UsageError("--attrition is a second table, which CSV has no place for. Ask for table or json.")
     known = loaded(registry)
+    definition_of, restatement = options.pop("definition_of"), options.pop("restatement")
     asked = question(options)
     with progress("running"):
-        result = api.run(known, asked, connection=connection)
-        steps = api.attrition(known, asked, connection=connection) if attrition else None
-    warn_of_old_ids(known, asked)
+        found = api.answers(known, asked, connection=connection, definition_of=definition_of, restatement=restatement)
+        steps = [api.attrition(known, its.statement, connection=connection) for its in found] if attrition else None
+    say_of(asked, [its.statement.reading for its in found])
     color = into is None and sys.stdout.isatty()
     if output == "table":
-        text = printers.as_table(result, color=color)
-        text += "".join(f"\n{printers.steps_as_table(each, color=color)}" for each in steps or ())
+        text = printers.as_tables(found, steps, color=color)
     else:
-        text = printers.as_csv(result) if output == "csv" else printers.as_json(result, steps)
+        text = printers.as_csv(found) if output == "csv" else printers.as_json(found, steps)
     write_out(text, into)

@@ -12,6 +12,7 @@ from cxgov.compiler.drawing import Draw
 from cxgov.compiler.sql import Compiled, ResultColumn, data_checks
 from cxgov.engines.protocol import DataBroken, Engine, check_columns
 from cxgov.language.model import Exclusion, Source
+from cxgov.ledger.certificates import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,6 +71,14 @@ class Result:
             else:
                 arrays.append(pa.array(values, types[column.type]))
         return pa.table(arrays, names=[column.name for column in self.columns])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result with the statement that it answers, and so with the definitions that it rests on."""
+
+    statement: Statement
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import TZPATH
 
-import cxgov
 
-
-def programs() -> Mapping[str, str]:
-    """The programs on which a statement's bytes depend, with their versions."""
-    return {"cxgov": cxgov.__version__, "sqlglot": version("sqlglot")}
+def programs(cxgov: str) -> Mapping[str, str]:
+    """The programs on which a statement's bytes depend, with their versions; ``cxgov`` is our own."""
+    return {"cxgov": cxgov, "sqlglot": version("sqlglot")}
 
 
 def zone_data() -> str:

@@ -19,28 +19,49 @@ from cxgov.reports.numbers import NO_DATA, SUPPRESSED, decimals
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cxgov.engines.answering import Result, Steps
+    from cxgov.engines.answering import Answer, Result, Steps
 
 _NO_GROUP: Final = "(none)"
 _HEADS: Final = {"n": "n", "low": "from", "high": "to", "effective_n": "effective n", "top_share": "largest share"}
 _SHOWN: Final = frozenset({"period", "dimension", "value", *_HEADS})
 
 
-def as_csv(result: "Result") -> str:
-    """A header and the rows; NULL is an empty field."""
+def as_csv(answers: "Sequence[Answer]") -> str:
+    """A header and the rows; NULL is an empty field. Of several answers each row says which definitions gave it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in result.columns])
-    for row in result.rows:
-        writer.writerow([plain(value) for value in row])
+    # Definitions of different forms have other columns of statistics.
+    names = list(dict.fromkeys(column.name for answer in answers for column in answer.result.columns))
+    several = len(answers) > 1
+    writer.writerow([*(["definition"] if several else []), *names])
+    for answer in answers:
+        for row in answer.result.rows:
+            cells = dict(zip((column.name for column in answer.result.columns), row, strict=True))
+            writer.writerow([*([_definition(answer)] if several else []), *(plain(cells.get(name)) for name in names)])
     return text.getvalue()
 
 
-def as_json(result: "Result", steps: "Sequence[Steps] | None" = None) -> str:
-    """Columns with their types and roles, rows as objects; its schema is ``schemas/output/run.json``."""
+def _definition(answer: "Answer") -> str:
+    entries = answer.statement.reading.entries
+    return " ".join(entry.period.id for entry in entries) if entries else "today"
+
+
+def as_json(answers: "Sequence[Answer]", steps: "Sequence[Sequence[Steps]] | None" = None) -> str:
+    """Each answer with its columns, their types and roles, rows as objects; the schema is ``output/run.json``."""
+    found = [answer_fields(answer, steps[i] if steps is not None else None) for i, answer in enumerate(answers)]
+    return json.dumps({"answers": found}, indent=2, ensure_ascii=False) + "\n"
+
+
+def answer_fields(answer: "Answer", steps: "Sequence[Steps] | None" = None) -> dict[str, Any]:
+    """An answer as JSON."""
+    result, statement = answer.result, answer.statement
     plan = result.compiled.plan
-    answer = {
+    fields: dict[str, Any] = {
         "metrics": list(plan.query.metrics),
+        "standing": statement.standing.value.lower(),
+        "because": statement.because,
+        "closures": dict(statement.reading.closures),
+        "entries": [entry.sequence for entry in statement.reading.entries],
         "period": {"start": str(plan.period.start), "end": str(plan.period.end)} if plan.period else None,
         "zone": plan.zone,
         "as_of": f"{plan.as_of:%Y-%m-%dT%H:%M:%SZ}" if plan.as_of else None,
@@ -64,7 +85,7 @@ def as_json(result: "Result", steps: "Sequence[Steps] | None" = None) -> str:
         ],
     }
     if steps is not None:
-        answer["attrition"] = [
+        fields["attrition"] = [
             {
                 "metric": each.metric,
                 "steps": [
@@ -74,7 +95,21 @@ def as_json(result: "Result", steps: "Sequence[Steps] | None" = None) -> str:
             }
             for each in steps
         ]
-    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    return fields
+
+
+def as_tables(
+    answers: "Sequence[Answer]", steps: "Sequence[Sequence[Steps]] | None" = None, *, color: bool = False
+) -> str:
+    """Each answer as a table with what its definitions are worth, in time's order."""
+    texts = []
+    for i, answer in enumerate(answers):
+        statement = answer.statement
+        text = as_table(answer.result, color=color)
+        text += f"\n{statement.standing.value.lower()}: {visible(statement.because)}\n"
+        text += "".join(f"\n{steps_as_table(each, color=color)}" for each in (steps[i] if steps is not None else ()))
+        texts.append(text)
+    return "\n".join(texts)
 
 
 def as_table(result: "Result", *, width: int | None = None, color: bool = False) -> str:

@@ -1,0 +1,248 @@
+"""A question to the definitions that answer it: those that were frozen for its days, or the registry's of today."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+
+from cxgov.compiler.canonical import canonical_query, canonical_sql, filled
+from cxgov.compiler.clock import day_start
+from cxgov.compiler.narrowing import present
+from cxgov.compiler.periods import Period, days_period, named_period
+from cxgov.compiler.query import GRAINS, Query, Refused
+from cxgov.language.diagnostics import listed
+from cxgov.language.model import Calendar, Registry
+from cxgov.ledger.entries import Entry, Ledger
+from cxgov.ledger.objects import Frozen, registry_of
+from cxgov.meaning.digests import Closures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A part of a question with the definitions that answer it.
+
+    ``entries`` are those that froze them, one for each reporting period; none where the registry of today answers,
+    which certifies nothing. ``throughout``: the definitions are asked for days beside those that they were frozen for.
+    """
+
+    query: Query
+    registry: Registry
+    entries: tuple[Entry, ...]
+    objects: tuple[Frozen, ...] = field(default=(), repr=False)
+    throughout: bool = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the definitions are frozen ones."""
+        return bool(self.entries)
+
+    @property
+    def closures(self) -> dict[str, str]:
+        """The clo1 of the metrics asked, by the ids that they have in these definitions."""
+        asked = present(self.registry, self.query).metrics
+        if self.entries:
+            return {its: self.entries[-1].metrics[its].clo1 for its in asked}
+        closures = Closures(self.registry)
+        return {its: closures.clo1(self.registry.metrics[its]) for its in asked if its in self.registry.metrics}
+
+
+class Definitions:
+    """What metrics mean, by period: a ledger, and the registry of today, which is read only where it must answer."""
+
+    def __init__(self, ledger: Ledger, today: Callable[[], Registry]) -> None:
+        self.ledger = ledger
+        self.today = lru_cache(maxsize=1)(today)
+
+    def readings(
+        self, query: Query, *, definition_of: str | None = None, restatement: int | None = None
+    ) -> tuple[Reading, ...]:
+        """The parts of a question, in time's order, each with one definition; most have one.
+
+        ``definition_of`` asks a frozen period's definitions for whichever days; ``restatement`` an earlier reading of
+        a period: 0 as it was frozen first.
+
+        Raises:
+            Refused: one number would rest on two definitions; or the period or the reading is not there.
+            Altered: the ledger is not what was written.
+        """
+        if definition_of is not None:
+            entry = self._entry(definition_of, restatement)
+            reading = self._frozen(query, (entry,))
+            return (replace(reading, throughout=query.period != definition_of),)
+        exact = self.ledger.readings(query.period) if query.period is not None else ()
+        if exact:
+            return (self._one(query, self._entry(str(query.period), restatement)),)
+        if restatement is not None:
+            raise Refused("--restatement is of one frozen period", "Name it with --period or --definition-of.")
+        registry = self.today()
+        period = _period(query, registry.calendar)
+        frozen = [] if period is None else self._overlapping(period)
+        if period is None or not frozen:
+            return (self._now(query),)
+        return self._joined(query, registry.calendar, period, self._parts(query, period, frozen))
+
+    # --- one definition ---
+
+    def _entry(self, period: str, restatement: int | None) -> Entry:
+        found = self.ledger.readings(period)
+        if not found:
+            known = listed(list(self.ledger.periods())) or "none yet"
+            raise Refused(f"{period} is not frozen", f"Frozen periods: {known}.")
+        if restatement is None:
+            return found[-1]
+        if not 0 <= restatement < len(found):
+            raise Refused(
+                f"{period} has no restatement {restatement}",
+                f"It has {len(found)} reading{'s' if len(found) > 1 else ''}: write 0 to {len(found) - 1}.",
+            )
+        return found[restatement]
+
+    def _one(self, query: Query, entry: Entry) -> Reading:
+        """The reading of an entry; of the registry of today for metrics of which the entry knows nothing."""
+        return self._now(query) if self._unknown(query, entry) else self._frozen(query, (entry,))
+
+    def _unknown(self, query: Query, entry: Entry) -> bool:
+        missing = [its for its in query.metrics if self._id_in(entry, its) is None]
+        if missing and len(missing) < len(set(query.metrics)):
+            raise Refused(
+                f"{listed(missing)} was not frozen in {entry.period.id}, and the others were",
+                "Ask it apart: what it says of that period is not certified.",
+            )
+        return bool(missing)
+
+    def _id_in(self, entry: Entry, identity: str) -> str | None:
+        """The id that a metric had when it was frozen."""
+        if identity in entry.metrics:
+            return identity
+        metrics = self.today().metrics
+        now = next((its for its in metrics.values() if identity in {its.id, *its.formerly}), None)
+        return next((its for its in now.formerly if its in entry.metrics), None) if now is not None else None
+
+    def _frozen(self, query: Query, entries: tuple[Entry, ...]) -> Reading:
+        entry = entries[-1]
+        named = {its: self._id_in(entry, its) for its in query.metrics}
+        missing = [its for its, known in named.items() if known is None]
+        if missing:
+            raise Refused(f"{missing[0]} was not frozen in {entry.period.id}", "Ask a period in which it was.")
+        metrics = tuple(str(named[its]) for its in query.metrics)
+        objects = tuple(self.ledger.object(entry.metrics[its]) for its in dict.fromkeys(metrics))
+        try:
+            registry = registry_of(objects)
+        except ValueError as error:
+            programs = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
+            raise Refused(
+                f"what {entry.period.id} froze cannot be read together: {error}",
+                f"Ask the metrics one by one; if that says the same, install {programs}.",
+            ) from error
+        asked = replace(query, metrics=metrics)
+        if query.period == entry.period.id and query.as_of is None:
+            asked = replace(asked, as_of=entry.period.edges.as_of)
+        return Reading(query=asked, registry=registry, entries=entries, objects=objects)
+
+    def _now(self, query: Query) -> Reading:
+        registry = self.today()
+        return Reading(query=present(registry, query), registry=registry, entries=())
+
+    # --- several ---
+
+    def _overlapping(self, period: Period) -> list[Entry]:
+        entries = self.ledger.periods().values()
+        return [its for its in entries if its.period.first_day < period.end and period.start < its.period.after]
+
+    def _parts(self, query: Query, period: Period, frozen: list[Entry]) -> list[tuple[date, date, Reading]]:
+        """The days of a period with what answers for them; days that join and mean one thing are one part."""
+        edges = {period.start, period.end}
+        for entry in frozen:
+            edges |= {max(entry.period.first_day, period.start), min(entry.period.after, period.end)}
+        found: list[tuple[date, date, Reading]] = []
+        for start, end in pairwise(sorted(edges)):
+            holding = [its for its in frozen if its.period.first_day <= start < its.period.after]
+            reading = self._one(query, holding[0]) if holding else self._now(query)
+            if found and self._same(query, found[-1][2], reading):
+                since, _, before = found.pop()
+                found.append((since, end, _together(before, reading)))
+            else:
+                found.append((start, end, reading))
+        return found
+
+    def _same(self, query: Query, one: Reading, other: Reading) -> bool:
+        overlay = query.overlay
+        if overlay is not None and one.registry.overlays.get(overlay) != other.registry.overlays.get(overlay):
+            return False
+        return list(one.closures.values()) == list(other.closures.values())
+
+    def _joined(
+        self, query: Query, calendar: Calendar, period: Period, parts: list[tuple[date, date, Reading]]
+    ) -> tuple[Reading, ...]:
+        if len(parts) == 1:
+            return (parts[0][2],)
+        if query.grain is None or GRAINS.index(query.grain) > GRAINS.index(calendar.reporting):
+            at = parts[1][0]
+            raise Refused(
+                f"{period.name} has no one definition: {listed(list(query.metrics))} means something else from {at} on",
+                f"Ask --grain {calendar.reporting}, or one definition throughout: --definition-of {self._last(parts)}.",
+            )
+        return tuple(
+            replace(reading, query=replace(reading.query, period=None, start=start, end=end))
+            for start, end, reading in parts
+        )
+
+    def _last(self, parts: Iterable[tuple[date, date, Reading]]) -> str:
+        return [reading.entries[-1].period.id for _, _, reading in parts if reading.frozen][-1]
+
+
+def _together(one: Reading, other: Reading) -> Reading:
+    """Two readings that mean the same, of which the days of both are asked; what is not frozen certifies neither."""
+    if one.frozen and other.frozen:
+        return replace(other, entries=(*one.entries, *other.entries))
+    return other if one.frozen else one
+
+
+def statement_of(reading: Reading, dialect: str) -> str | None:
+    """A frozen statement that answers a reading where this version would write others; None where it need not.
+
+    Raises:
+        Refused: the question is another one than that which was frozen with the metric.
+    """
+    drifted = [its for its in reading.objects if dialect in its.sql and _drifts(reading, its, dialect)]
+    if not drifted:
+        return None
+    entry, its = reading.entries[-1], drifted[0]
+    metric = reading.registry.metrics[its.id]
+    wanted = canonical_query(reading.registry, metric, entry.period.id, entry.period.edges.as_of)
+    wanted = replace(wanted, as_of=entry.period.edges.as_of)
+    if _normal(reading.query) == _normal(wanted) and len(reading.entries) == 1:
+        return filled(its.sql[dialect], entry.period.edges)
+    programs = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
+    split = "".join(f" --by {path}" for path in wanted.by)
+    raise Refused(
+        f"this version writes other SQL for {its.id} than {entry.period.id} was frozen with",
+        f"Install {programs} (zone data {entry.period.tzdata}), or ask what was frozen: "
+        f"cxgov compile {its.id}{split} --stats full --period {entry.period.id} --dialect {dialect}",
+    )
+
+
+def _drifts(reading: Reading, its: Frozen, dialect: str) -> bool:
+    """Whether this version, or the zone data here, would give other bytes than were frozen."""
+    period = reading.entries[-1].period
+    here = day_start(period.first_day, period.zone), day_start(period.after, period.zone)
+    if here != (period.edges.start, period.edges.end):
+        return True
+    try:
+        made = canonical_sql(reading.registry, reading.registry.metrics[its.id], [dialect])
+    except Refused:
+        return True
+    return made[dialect] != its.sql[dialect]
+
+
+def _normal(query: Query) -> Query:
+    return replace(query, by=tuple(sorted(set(query.by))), metrics=tuple(dict.fromkeys(query.metrics)))
+
+
+def _period(query: Query, calendar: Calendar) -> Period | None:
+    if query.period is not None:
+        return named_period(query.period, calendar)
+    if query.start is None or query.end is None:
+        return None
+    return days_period(query.start, query.end)
