@@ -382,7 +382,10 @@ def gate(
     from cxgov.governance.gate import gate as judge  # noqa: PLC0415
     from cxgov.governance.git import Repository  # noqa: PLC0415
 
-    asked = Asked(trusted=trusted, head=head, reviews=list(reviews), author=author, now=now or datetime.now(UTC))
+    around = _here(now)
+    asked = Asked(
+        trusted=trusted, head=head, reviews=list(reviews), author=author, now=around.now, programs=around.compiler
+    )
     with Repository(Path(folder), os.environ) as repository:
         return judge(repository, within(repository.top, Path(folder)), asked, os.environ)
 

@@ -179,7 +179,7 @@ def test_validate_shows_the_problems_of_some_paths(registry: Path, capsys: pytes
 def test_outputs_agree(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     question = ["run", "nps", "--by", "channel", "--period", "2026-Q1"]
     assert exit_code([*question, "--output", "json"]) == OK
-    rows = json.loads(capsys.readouterr().out)["rows"]
+    rows = json.loads(capsys.readouterr().out)["answers"][0]["rows"]
     assert exit_code([*question, "--output", "csv"]) == OK
     header, *lines = capsys.readouterr().out.splitlines()
     assert header == "channel,nps,nps_n,nps_status"
@@ -224,7 +224,7 @@ def test_a_bug_is_said_to_be_one(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("cxgov.api.compile", broken)
+    monkeypatch.setattr("cxgov.api.statements", broken)
     assert exit_code(["compile", "nps", "--period", "2026-Q1"]) == BUG
     assert "a bug: ZeroDivisionError: of ours" in capsys.readouterr().err
 

@@ -40,7 +40,7 @@ def command(
     cxgov gate --trusted origin/main --head HEAD --reviews reviews.json --author 1001
 
     The policy is that of the trusted commit. Exit code 1 where something is missing, 2 where nothing can be
-    said, 5 where an approval that was given is altered or taken away.
+    said, 4 where a frozen period is moved, 5 where what was approved or frozen is altered or taken away.
     """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import __version__, api
     from cxgov.reports import formats, verdicts
@@ -66,4 +66,6 @@ def command(
         return 2
     if found.verdict.touched:
         return 5
+    if found.verdict.moved:
+        return 4
     return 0 if found.passed else 1

@@ -162,8 +162,9 @@ def say_of(asked: "Query", readings: "Sequence[Reading]") -> None:
                 click.echo(f"{old} {'was' if when else 'is now'} {known}{when}", err=True)
     for before, after in pairwise(readings):
         moved = [its for its in after.closures if after.closures[its] != before.closures.get(its)]
-        what = f"{', '.join(moved)} means something else" if moved else "what answers is another definition"
-        click.echo(f"a break: from {after.query.start} on {what}", err=True)
+        if moved:
+            mean = "means" if len(moved) == 1 else "mean"
+            click.echo(f"a break: from {after.query.start} on {', '.join(moved)} {mean} something else", err=True)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

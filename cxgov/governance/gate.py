@@ -7,7 +7,7 @@ judged as the tree that its merge would have, read as raw blobs; nothing of it i
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from cxgov.governance.changes import compare
 from cxgov.governance.commits import Difference
 from cxgov.governance.contributors import contributors
 from cxgov.governance.failures import CannotSay
+from cxgov.governance.freezes import ledger_change, moved_calendar
 from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.listings import Refusal
 from cxgov.governance.reviews import Review, State, latest_word, read_reviews
@@ -64,13 +65,17 @@ class Gated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them."""
+    """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them.
+
+    ``programs`` are the versions that judge, by which an entry of the ledger is made again.
+    """
 
     trusted: str
     head: str
     reviews: Sequence[bytes] = ()
     author: int | None = None
     now: datetime
+    programs: Mapping[str, str] = field(default_factory=dict)
 
 
 def gate(repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> Gated:
@@ -137,8 +142,20 @@ class _Gate:
             for its in differences
             if its.path.startswith(f"{self.approvals}/") and its.status != "A"
         ]
+        frozen = ledger_change(
+            trusted=self.sides.ledger(self.trusted),
+            merged=self.sides.ledger(merged),
+            registry=new.registry,
+            differences=differences,
+            folder=self.sides.frozen,
+            now=self.asked.now,
+            programs=self.asked.programs,
+        )
+        moved = moved_calendar(self.sides.ledger(self.trusted), old.registry.calendar, new.registry.calendar)
         return Proposal(
-            comparison=replace(comparison, findings=(*comparison.findings, *findings)),
+            comparison=replace(comparison, findings=(*comparison.findings, *findings, *frozen.findings)),
+            faults=frozen.faults,
+            moved=moved,
             old={**(self.sides.state(self.trusted) or {}), **_objects(guarded, before=True)},
             new={**(self.sides.state(merged) or {}), **_objects(guarded, before=False)},
             council=self.council,

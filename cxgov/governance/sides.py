@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cxgov.governance.changes import Side
+from cxgov.governance.freezes import held
 from cxgov.governance.git import Repository
 from cxgov.governance.listings import Refusal
 from cxgov.governance.transitions import state
@@ -35,8 +36,10 @@ class Sides:
     def __init__(self, repository: Repository, folder: str) -> None:
         self.repository = repository
         self.folder = folder
+        self.frozen = f"{folder}/{FROZEN}" if folder else FROZEN
         self._blobs: dict[str, bytes] = {}
         self._readings: dict[str, Reading] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self._states: dict[str, dict[Key, str] | None] = {}
 
     def read(self, treeish: str) -> Reading:
@@ -53,7 +56,7 @@ class Sides:
         """What every document of a commit means; None where it is no valid registry."""
         if treeish not in self._states:
             side = self.read(treeish).side
-            self._states[treeish] = state(side.registry) if side is not None else None
+            self._states[treeish] = None if side is None else {**state(side.registry), **held(self.ledger(treeish))}
         return self._states[treeish]
 
     def bytes_of(self, oids: list[str]) -> dict[str, bytes]:
@@ -68,7 +71,11 @@ class Sides:
             Altered: it is broken.
             CannotSay: an object is missing.
         """
-        frozen = self.read(treeish).frozen
+        if treeish not in self._ledgers:
+            self._ledgers[treeish] = self._ledger(self.read(treeish).frozen)
+        return self._ledgers[treeish]
+
+    def _ledger(self, frozen: Mapping[str, str]) -> Ledger:
         files = {path: oid for path, oid in frozen.items() if path.startswith(f"{LEDGER}/")}
         data = self.repository.blobs(files.values(), most=MAX_ENTRY)
 

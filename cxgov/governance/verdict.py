@@ -80,11 +80,16 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a proposal may be merged. ``faults`` are what no approval heals; ``touched`` are edits of history."""
+    """Whether a proposal may be merged.
+
+    ``faults`` are what no approval heals, ``moved`` the boundaries that it moves over frozen periods; ``touched`` are
+    edits of history.
+    """
 
     demands: tuple[Demand, ...] = ()
     vetoes: tuple[Objection, ...] = ()
     faults: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     bumps: tuple[Bump, ...] = ()
@@ -92,18 +97,24 @@ class Verdict:
     @property
     def passed(self) -> bool:
         """Whether everything that is asked for is there."""
-        return not (self.vetoes or self.faults or self.touched) and all(demand.met for demand in self.demands)
+        blocked = self.vetoes or self.faults or self.moved or self.touched
+        return not blocked and all(demand.met for demand in self.demands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A change as it is judged: its findings and both states, the policy in force and, where it moves, the next."""
+    """A change as it is judged: its findings and both states, the policy in force and, where it moves, the next.
+
+    ``faults`` are what no approval heals, ``moved`` how it moves over frozen periods.
+    """
 
     comparison: Comparison
     old: State
     new: State
     council: Council
     proposed: Council | None
+    faults: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     needed: frozenset[Transition] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +141,8 @@ def verdict(proposal: Proposal, evidence: Evidence, today: date) -> Verdict:
     return Verdict(
         demands=tuple(demands),
         vetoes=judging.vetoes(),
-        faults=(*judging.faults(), *(_too_small(bump) for bump in bumps)),
+        faults=(*judging.faults(), *proposal.faults, *(_too_small(bump) for bump in bumps)),
+        moved=proposal.moved,
         touched=tuple(
             f"{finding.kind} {finding.id}"
             for finding in proposal.comparison.findings

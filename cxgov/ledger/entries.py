@@ -71,10 +71,15 @@ class Entry:
     reason: str | None = None
     difference: Any = None
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Everything that it says, as plain values."""
+        return _plain(self)
+
     @cached_property
     def data(self) -> bytes:
         """The bytes of its file."""
-        return canonical_json(_plain(self))
+        return canonical_json(self.fields)
 
     @property
     def name(self) -> str:
@@ -115,6 +120,11 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def before(self, sequence: int) -> "Ledger":
+        """The ledger as it was when an entry was written."""
+        files = {file_name(i): data for i, data in enumerate(self._files[: sequence - 1], 1)}
+        return Ledger(files, self._object_of)
 
     def entry(self, sequence: int) -> Entry:
         """The entry of a sequence, from 1.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 
 from cxgov.compiler.canonical import canonical_query, canonical_sql, filled
@@ -151,7 +151,7 @@ class Definitions:
         return [its for its in entries if its.period.first_day < period.end and period.start < its.period.after]
 
     def _parts(self, query: Query, period: Period, frozen: list[Entry]) -> list[tuple[date, date, Reading]]:
-        """The days of a period with what answers for them; days that join and mean one thing are one part."""
+        """The days of a period with what answers for them; days that join, mean one thing and are frozen or not."""
         edges = {period.start, period.end}
         for entry in frozen:
             edges |= {max(entry.period.first_day, period.start), min(entry.period.after, period.end)}
@@ -159,8 +159,9 @@ class Definitions:
         for start, end in pairwise(sorted(edges)):
             holding = [its for its in frozen if its.period.first_day <= start < its.period.after]
             reading = self._one(query, holding[0]) if holding else self._now(query)
-            if found and self._same(query, found[-1][2], reading):
-                since, _, before = found.pop()
+            before = found[-1][2] if found else None
+            if before is not None and before.frozen == reading.frozen and self._same(query, before, reading):
+                since = found.pop()[0]
                 found.append((since, end, _together(before, reading)))
             else:
                 found.append((start, end, reading))
@@ -175,8 +176,9 @@ class Definitions:
     def _joined(
         self, query: Query, calendar: Calendar, period: Period, parts: list[tuple[date, date, Reading]]
     ) -> tuple[Reading, ...]:
-        if len(parts) == 1:
-            return (parts[0][2],)
+        first, *others = (reading for _, _, reading in parts)
+        if not others or (query.grain is None and all(self._same(query, first, its) for its in others)):
+            return (reduce(_together, others, first),)
         if query.grain is None or GRAINS.index(query.grain) > GRAINS.index(calendar.reporting):
             at = parts[1][0]
             raise Refused(

@@ -18,11 +18,11 @@ def as_text(gated: Gated) -> str:
     if gated.verdict is not None:
         lines += [line for demand in gated.verdict.demands for line in _demand(demand)]
         lines += [f"  veto of {visible(its.person)}: {visible(its.origin)}" for its in gated.verdict.vetoes]
-        lines += [f"  {visible(fault)}" for fault in gated.verdict.faults]
+        lines += [f"  {visible(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
         lines += [
             f"  ignored: {visible(its.who)}, {visible(its.origin)}: {visible(its.why)}" for its in gated.verdict.ignored
         ]
-        if not gated.verdict.demands and not gated.verdict.faults:
+        if not gated.verdict.demands and not gated.verdict.faults and not gated.verdict.moved:
             lines.append("  nothing that is governed changes")
     return "\n".join(lines) + "\n"
 
@@ -35,7 +35,7 @@ def as_markdown(gated: Gated) -> str:
     if gated.verdict is not None:
         lines += _table(gated.verdict)
         lines += [f"- veto of {escaped(its.person)}: {escaped(its.origin)}" for its in gated.verdict.vetoes]
-        lines += [f"- {escaped(fault)}" for fault in gated.verdict.faults]
+        lines += [f"- {escaped(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
         lines += [
             f"- ignored: {escaped(its.who)}, {escaped(its.origin)}: {escaped(its.why)}" for its in gated.verdict.ignored
         ]
@@ -55,6 +55,7 @@ def as_json(gated: Gated) -> str:
         "problems": [{"code": its.rule.code, "message": its.message, **_place(its.place)} for its in gated.problems],
         "demands": [_demand_fields(demand) for demand in verdict.demands] if verdict else [],
         "vetoes": [{"person": its.person, "origin": its.origin} for its in verdict.vetoes] if verdict else [],
+        "moved": list(verdict.moved) if verdict else [],
         "faults": list(verdict.faults) if verdict else [],
         "ignored": [{"who": its.who, "origin": its.origin, "why": its.why} for its in verdict.ignored]
         if verdict
@@ -88,7 +89,7 @@ def points(gated: Gated) -> Iterator[Point]:
     for veto in gated.verdict.vetoes:
         said = f"veto of {veto.person}: {veto.origin}"
         yield Point(code="veto", title="changes requested", level="error", message=said, place=None)
-    for fault in gated.verdict.faults:
+    for fault in (*gated.verdict.moved, *gated.verdict.faults):
         yield Point(code="fault", title="no approval heals it", level="error", message=fault, place=None)
 
 

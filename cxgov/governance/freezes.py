@@ -1,0 +1,179 @@
+"""What a proposal does to the ledger: entries that it adds, each made again from its tree, and edits that nobody may.
+
+An entry is judged by what it says of a period, without its place in the chain, so that another one that lands first
+does not cost its approvals.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cxgov.compiler.query import Refused
+from cxgov.governance.changes import Finding, Reach
+from cxgov.governance.commits import Difference
+from cxgov.governance.failures import CannotSay
+from cxgov.language.diagnostics import Place
+from cxgov.language.model import Calendar, Registry
+from cxgov.ledger.entries import Altered, Entry, Ledger
+from cxgov.ledger.folder import LEDGER, OBJECTS
+from cxgov.ledger.forms import canonical_json, digest
+from cxgov.ledger.freezing import Circumstances, Freezing, freeze, restate
+from cxgov.meaning.dependencies import Key
+
+FREEZE: Final = "Freeze"
+_MOMENT: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerChange:
+    """What a proposal does to the ledger: findings, and faults that no approval heals."""
+
+    findings: tuple[Finding, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def held(ledger: Ledger) -> dict[Key, str]:
+    """What each reading of a period says, as a digest: what an approval of it is of."""
+    return {key_of(entry): said_by(entry) for entry in ledger.entries()}
+
+
+def key_of(entry: Entry) -> Key:
+    """The period, and which of its readings."""
+    return FREEZE, entry.period.id if not entry.restatement else f"{entry.period.id}, restatement {entry.restatement}"
+
+
+def said_by(entry: Entry) -> str:
+    """Digest of an entry without its place in the chain."""
+    return f"sha256:{digest(canonical_json({**entry.fields, 'sequence': None, 'previous': None}))}"
+
+
+def ledger_change(
+    *,
+    trusted: Ledger,
+    merged: Ledger,
+    registry: Registry,
+    differences: Sequence[Difference],
+    folder: str,
+    now: datetime,
+    programs: Mapping[str, str],
+) -> LedgerChange:
+    """What a proposal changes in the folder of the ledger. ``registry`` is that of the tree the merge would have.
+
+    Raises:
+        CannotSay: an entry was made by other versions of the programs.
+    """
+    here = [its for its in differences if its.path.startswith(f"{folder}/")]
+    findings = [_history(its.path, "removed" if its.status == "D" else "changed") for its in here if its.status != "A"]
+    added = {its.path.removeprefix(f"{folder}/") for its in here if its.status == "A"}
+    faults: list[str] = []
+    wanted: set[str] = set()
+    for sequence in range(len(trusted) + 1, len(merged) + 1):
+        entry = merged.entry(sequence)
+        path = f"{LEDGER}/{entry.name}"
+        wanted |= {path, *(f"{OBJECTS}/{its.object}" for its in entry.metrics.values())}
+        made = _made_again(entry, merged.before(sequence), registry, programs)
+        if isinstance(made, str):
+            findings.append(_history(f"{folder}/{path}", "added", made))
+            continue
+        wrong = _differing(merged, entry, made)
+        if wrong is not None:
+            findings.append(_history(f"{folder}/{path}", "added", wrong))
+            continue
+        findings.append(_finding(entry, f"{folder}/{path}"))
+        if not entry.late and now >= entry.period.edges.start:
+            faults.append(f"{entry.period.id} has begun since it was frozen: freeze it again, as late")
+    findings += [_history(f"{folder}/{path}", "added", "no entry names it") for path in sorted(added - wanted)]
+    return LedgerChange(findings=tuple(findings), faults=tuple(faults))
+
+
+def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[str, ...]:
+    """How a calendar moves over what is frozen: days that were, or would be, in other periods."""
+    if not len(ledger):
+        return ()
+    named = {
+        "zone": (before.zone, after.zone),
+        "week_start": (before.week_start, after.week_start),
+        "fiscal_year": (_fiscal(before), _fiscal(after)),
+        "reporting": (before.reporting, after.reporting),
+    }
+    periods = list(ledger.periods())
+    over = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
+    return tuple(
+        f"the calendar's {name} moves over {over}, which is frozen" for name, (was, now) in named.items() if was != now
+    )
+
+
+def _fiscal(calendar: Calendar) -> tuple[int, int, str]:
+    return calendar.fiscal_month, calendar.fiscal_day, calendar.named_by
+
+
+def _made_again(entry: Entry, before: Ledger, registry: Registry, programs: Mapping[str, str]) -> Freezing | str:
+    """An entry made from the tree; or why none can be."""
+    if dict(entry.compiler) != dict(programs):
+        wanted = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
+        raise CannotSay(f"{entry.name} was made by {wanted}, and only they can make it again: install them")
+    start = entry.period.edges.start
+    around = Circumstances(now=start if entry.late else start - _MOMENT, compiler=programs, tzdata=entry.period.tzdata)
+    try:
+        if entry.kind == "Freeze":
+            return freeze(registry, before, entry.period.id, around)
+        return restate(
+            registry,
+            before,
+            entry.period.id,
+            around,
+            metrics=entry.restated,
+            reason=entry.reason or "",
+            difference=entry.difference,
+        )
+    except Refused as refused:
+        return f"it cannot be made: {refused}"
+
+
+def _differing(merged: Ledger, entry: Entry, made: Freezing) -> str | None:
+    """Where an entry or an object is not what the tree gives."""
+    if entry.data != made.entry.data:
+        lines = zip(entry.data.splitlines(), made.entry.data.splitlines(), strict=False)
+        line = next((i for i, (one, other) in enumerate(lines, 1) if one != other), 1)
+        return f"line {line} is not what this registry freezes"
+    for identity, its in entry.metrics.items():
+        try:
+            merged.object(its)
+        except Altered as altered:
+            return f"{identity}: {altered}"
+    return None
+
+
+def _finding(entry: Entry, path: str) -> Finding:
+    kind, identity = key_of(entry)
+    metrics = entry.restated or tuple(entry.metrics)
+    late = ", after the period had begun" if entry.late and not entry.restatement else ""
+    said = f"{len(metrics)} metric{'s' if len(metrics) != 1 else ''} in {', '.join(entry.dialects)}{late}"
+    if entry.reason:
+        said += f": {entry.reason}"
+    return Finding(
+        kind=kind,
+        id=identity,
+        path=(),
+        how="added",
+        change_class="restatement" if entry.late or entry.restatement else "freeze",
+        old=None,
+        new=said,
+        reach=Reach(metrics=tuple(sorted(metrics))),
+        place=Place(path, 1, 1),
+    )
+
+
+def _history(path: str, how: str, why: str | None = None) -> Finding:
+    return Finding(
+        kind="Path",
+        id=path,
+        path=(),
+        how=how,
+        change_class="history",
+        old=None,
+        new=why,
+        reach=Reach(),
+        place=Place(path, 1, 1),
+    )
