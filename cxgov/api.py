@@ -368,12 +368,13 @@ def gate(
     trusted: str,
     head: str,
     reviews: Iterable[bytes] = (),
-    author: int | None = None,
+    authors: Iterable[int] = (),
     now: datetime | None = None,
 ) -> "Gated":
     """Whether the council's policy lets a commit be merged into another, in the repository around a registry.
 
-    ``reviews`` are files as GitHub's API gives them; ``author`` is the number of the account that opened the request.
+    ``reviews`` are files as GitHub's API gives them, one a request; ``authors`` are the numbers of the accounts that
+    opened the requests.
 
     Raises:
         CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
@@ -384,7 +385,12 @@ def gate(
 
     around = _here(now)
     asked = Asked(
-        trusted=trusted, head=head, reviews=list(reviews), author=author, now=around.now, programs=around.compiler
+        trusted=trusted,
+        head=head,
+        reviews=list(reviews),
+        authors=list(authors),
+        now=around.now,
+        programs=around.compiler,
     )
     with Repository(Path(folder), os.environ) as repository:
         return judge(repository, within(repository.top, Path(folder)), asked, os.environ)

@@ -165,7 +165,7 @@ def test_a_formula_needs_two_who_did_not_write_it(repo: Repo) -> None:
 
 def test_whoever_opened_it_does_not_count(repo: Repo) -> None:
     head = repo.commit(*documents(7), council())
-    found = repo.judge(review("ana", head), review("bob", head), author=ACCOUNTS["ana"])
+    found = repo.judge(review("ana", head), review("bob", head), authors=[ACCOUNTS["ana"]])
     assert why(found, "ana") == {"wrote part of the proposal"}
 
 
@@ -273,6 +273,58 @@ def test_bots_and_strangers_do_not_count(repo: Repo) -> None:
     found = repo.judge(bot, review("zoe", head), review("bob", head))
     assert missing(found) == ["1 more approval of 2"]
     assert why(found, "zoe") == {"not a member of the council"}
+
+
+# --- several requests ---
+
+
+def judged(repo: Repo, *requests: list[Document], **asked: Any) -> Gated:
+    files = [json.dumps(its).encode() for its in requests]
+    with Repository(repo.folder, os.environ) as repository:
+        asked = {"trusted": "main", "head": "proposal", "now": NOW, **asked}
+        return gate(repository, "metrics", Asked(reviews=files, **asked), os.environ)
+
+
+def test_a_yes_on_another_request_takes_back_no_veto(repo: Repo) -> None:
+    """The same commit proposed again: the veto was said of the first, and the second does not shed it."""
+    head = repo.commit(*documents(7), council())
+    first = [review("cy", head, "CHANGES_REQUESTED")]
+    second = [review("cy", head, at=2), review("ana", head, at=2), review("dee", head, at=2)]
+    found = judged(repo, first, second)
+    assert found.verdict is not None
+    assert [its.person for its in found.verdict.vetoes] == ["cy"]
+    assert judged(repo, second).passed
+
+
+def test_words_on_two_requests_stand_beside_each_other(repo: Repo) -> None:
+    """A merge group: each half was approved by the same two, one after the other."""
+    half = documents(7)
+    half[2] = documents()[2]
+    one = repo.commit(*half, council())
+    repo.branch("other", "main")
+    two = repo.commit(*documents(9, target=30), council())
+    repo.git("checkout", "-q", "proposal")
+    repo.git("merge", "-q", "--no-ff", "-m", "both", "other")
+    both = [[review("ana", one), review("bob", one)], [review("ana", two, at=2), review("bob", two, at=2)]]
+    assert judged(repo, *both).passed
+    assert not judged(repo, [*both[0], *both[1]]).passed
+
+
+def test_a_no_takes_back_an_approval_on_another_request(repo: Repo) -> None:
+    head = repo.commit(*documents(7), council())
+    yes = [review("ana", head), review("dee", head)]
+    assert judged(repo, yes, [review("dee", head, "COMMENTED", at=2)]).passed
+    found = judged(repo, yes, [review("dee", head, "CHANGES_REQUESTED", at=2)])
+    assert missing(found) == ["1 more approval of 2"]
+    assert why(found, "dee") == {"requested changes later, on another request"}
+
+
+def test_whoever_opened_one_of_several_does_not_count(repo: Repo) -> None:
+    head = repo.commit(*documents(7), council())
+    yes = [review("ana", head), review("bob", head)]
+    assert judged(repo, yes, authors=[4711]).passed
+    found = judged(repo, yes, authors=[4711, ACCOUNTS["bob"]])
+    assert why(found, "bob") == {"wrote part of the proposal"}
 
 
 # --- policy and guards ---

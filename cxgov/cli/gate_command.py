@@ -16,9 +16,15 @@ from cxgov.cli.options import format_option, instant, registry_folder, registry_
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Reviews as GitHub's API gives them, a list or a list of pages; may be repeated.",
+    help="Reviews of a request as GitHub's API gives them, a list or a list of pages; may be repeated.",
 )
-@click.option("--author", type=int, metavar="ACCOUNT", help="Number of the account that opened the request.")
+@click.option(
+    "--author",
+    multiple=True,
+    type=int,
+    metavar="ACCOUNT",
+    help="Number of the account that opened it; may be repeated.",
+)
 @click.option("--now", metavar="INSTANT", help="When it is judged. Default: now.")
 @format_option("text", "json", "markdown", "github", "sarif", "junit")
 @click.option("--into", metavar="FILE", help="Write to a file instead of printing.")
@@ -28,7 +34,7 @@ def command(
     trusted: str,
     head: str,
     reviews: tuple[Path, ...],
-    author: int | None,
+    author: tuple[int, ...],
     now: str | None,
     form: str,
     into: str | None,
@@ -47,7 +53,7 @@ def command(
 
     at: datetime | None = instant(now, "--now")
     files = [path.read_bytes() for path in reviews]
-    found = api.gate(registry_folder(registry), trusted=trusted, head=head, reviews=files, author=author, now=at)
+    found = api.gate(registry_folder(registry), trusted=trusted, head=head, reviews=files, authors=author, now=at)
     match form:
         case "json":
             text = verdicts.as_json(found)

@@ -19,7 +19,7 @@ from cxgov.governance.failures import CannotSay
 from cxgov.governance.freezes import ledger_change, moved_calendar
 from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.listings import Refusal
-from cxgov.governance.reviews import Review, State, latest_word, read_reviews
+from cxgov.governance.reviews import Review, State, read_reviews, standing
 from cxgov.governance.sides import Sides
 from cxgov.governance.signatures import Verifier
 from cxgov.governance.transitions import PATH, Transition, transitions
@@ -67,13 +67,14 @@ class Gated:
 class Asked:
     """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them.
 
-    ``programs`` are the versions that judge, by which an entry of the ledger is made again.
+    Each file of reviews is of one request. ``authors`` are the accounts that opened them. ``programs`` are the
+    versions that judge, by which an entry of the ledger is made again.
     """
 
     trusted: str
     head: str
     reviews: Sequence[bytes] = ()
-    author: int | None = None
+    authors: Sequence[int] = ()
     now: datetime
     programs: Mapping[str, str] = field(default_factory=dict)
 
@@ -185,13 +186,13 @@ class _Gate:
             accounts=persons,
             approvals=self.approvals,
         )
-        author = {persons[self.asked.author]} if self.asked.author in persons else set()
-        words = latest_word(self.reviews())
+        opened = {persons[account] for account in self.asked.authors if account in persons}
+        words, unheard = standing(self.reviews())
         approvals: list[Approval] = []
         objections: list[Objection] = []
-        ignored = [Ignored(who=old.review.login, origin=_origin(old.review), why=old.reason) for old in words.ignored]
-        for account, review in sorted(words.last.items()):
-            person = persons.get(account)
+        ignored = [Ignored(who=old.review.login, origin=_origin(old.review), why=old.reason) for old in unheard]
+        for review in words:
+            person = persons.get(review.account or 0)
             if person is None:
                 ignored.append(Ignored(who=review.login, origin=_origin(review), why="not a member of the council"))
             elif review.state is State.CHANGES_REQUESTED:
@@ -206,7 +207,7 @@ class _Gate:
         return Evidence(
             approvals=(*approvals, *signed),
             objections=tuple(objections),
-            contributors=wrote.persons | author,
+            contributors=wrote.persons | opened,
             ignored=(*ignored, *unsigned),
         )
 
@@ -232,14 +233,14 @@ class _Gate:
                     found.append(Approval(person=its.person, origin=path, signed=True, transitions=its.transitions))
         return found, ignored
 
-    def reviews(self) -> list[Review]:
-        found: list[Review] = []
+    def reviews(self) -> list[tuple[Review, ...]]:
+        found: list[tuple[Review, ...]] = []
         for data in self.asked.reviews:
             reviews, problems = read_reviews(data)
             if problems:
                 route, message = problems[0]
                 raise CannotSay(f"the reviews cannot be read: {route or 'the file'}: {message}")
-            found += reviews
+            found.append(reviews)
         return found
 
     def seen(self, review: Review) -> frozenset[Transition] | str:

@@ -125,6 +125,34 @@ def latest_word(reviews: Iterable[Review]) -> Words:
     return Words(last, tuple(sorted(ignored, key=_by_time)))
 
 
+def standing(requests: Iterable[Iterable[Review]]) -> tuple[tuple[Review, ...], tuple[Ignored, ...]]:
+    """The decisive reviews on each of several requests, and all others.
+
+    A word is of the request on which it was said: a yes on one takes back no objection on another. A no goes further:
+    it takes back what its author approved before, on whichever request.
+    """
+    ignored: list[Ignored] = []
+    said: dict[int, list[Review]] = {}
+    for reviews in requests:
+        words = latest_word(reviews)
+        ignored += words.ignored
+        for account, review in words.last.items():
+            said.setdefault(account, []).append(review)
+    found: list[Review] = []
+    for _, words_of_one in sorted(said.items()):
+        no = max((its.submitted_at for its in words_of_one if _is_no(its) and its.submitted_at), default=None)
+        for its in dict.fromkeys(words_of_one):
+            if no is not None and its.state is State.APPROVED and its.submitted_at and its.submitted_at <= no:
+                ignored.append(Ignored(its, "requested changes later, on another request"))
+            else:
+                found.append(its)
+    return tuple(found), tuple(sorted(dict.fromkeys(ignored), key=_by_time))
+
+
+def _is_no(review: Review) -> bool:
+    return review.state is State.CHANGES_REQUESTED
+
+
 def _decisive(in_order: list[Review]) -> Review:
     latest = in_order[-1]
     if latest.state is not State.DISMISSED:
