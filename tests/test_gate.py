@@ -5,150 +5,30 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from cxgov.api import approve
 from cxgov.governance.failures import CannotSay
 from cxgov.governance.gate import Asked, Gated, gate, matches
 from cxgov.governance.git import Repository
-from tests.support import Document, document, metric, registry, source, threshold, tree
+from tests.gating import (
+    ACCOUNTS,
+    NOW,
+    Repo,
+    council,
+    documents,
+    missing,
+    repo,
+    review,
+    sign_approval,
+    signing,
+    why,
+)
+from tests.support import Document, registry, tree
 
-NOW: Final = datetime(2026, 10, 1, tzinfo=UTC)
-ACCOUNTS: Final = {"ana": 1001, "bob": 1002, "cy": 1003, "dee": 1004}
-SEATS: Final = {"ana": "insights", "bob": "finance", "cy": "finance", "dee": "support"}
-
-
-def council(**fields: Any) -> Document:
-    members = [
-        {
-            "person": person,
-            "seat": SEATS[person],
-            "github": number,
-            "emails": [f"{person}@example.org"],
-            "until": "2027-12-31",
-        }
-        for person, number in ACCOUNTS.items()
-    ]
-    rules: list[Document] = [
-        {
-            "classes": ["formula", "source", "population", "certification", "removal", "calendar", "exclusion"],
-            "quorum": 2,
-            "veto": ["finance"],
-        },
-        {"classes": ["threshold_tightened", "threshold_loosened", "additive", "ownership"], "quorum": 1},
-        {"classes": ["policy"], "quorum": 3},
-        {"classes": ["editorial", "draft"], "quorum": 1},
-    ]
-    common = {
-        "sequence": 1,
-        "members": members,
-        "rules": rules,
-        "guards": {".github/**": "policy", "CODEOWNERS": "policy"},
-    }
-    return document("Council", "council", **{**common, **fields})
-
-
-def documents(limit: int = 9, target: int = 40, version: str | None = None, **fields: Any) -> list[Document]:
-    nps = {"net_share": {"plus": f"score >= {limit}", "minus": "score <= 6"}}
-    bands = [{"name": "low", "below": 10}, {"name": "good"}]
-    shown = {"source": "answers", "time": "at", "unit": "points", "direction": "higher_is_better"}
-    said = version or ("1.0.0" if limit == 9 else "2.0.0")
-    return [
-        source("answers", {"id": "integer", "score": "integer", "at": "instant"}),
-        metric("nps", nps, **{"version": said, **shown, **fields}),
-        threshold("nps_month", "nps", bands=bands, target=target, version="1.0.0" if target == 40 else "1.1.0"),
-    ]
-
-
-class Repo:
-    """A repository whose registry lies in ``metrics/``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(exist_ok=True)
-        self.clock = 0
-        self.git("init", "-q", "-b", "main")
-
-    def git(self, *arguments: str, who: str = "root") -> str:
-        self.clock += 1
-        names = {
-            f"GIT_{role}_{what}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for what, value in (
-                ("NAME", who),
-                ("EMAIL", f"{who}@example.org"),
-                ("DATE", f"{1788220800 + self.clock} +0000"),
-            )
-        }
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "GIT_CONFIG_NOSYSTEM": "1", **names}
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    def write(self, files: Mapping[str, bytes]) -> None:
-        for path, data in files.items():
-            target = self.folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-
-    def commit(self, *made: Document, who: str = "root", message: str = "change", **files: bytes) -> str:
-        """Commits a whole registry."""
-        if made:
-            self.git("rm", "-rq", "--cached", "--ignore-unmatch", "metrics")
-            for path in (self.folder / "metrics").glob("*") if (self.folder / "metrics").exists() else ():
-                if path.is_file():
-                    path.unlink()
-            self.write({f"metrics/{name}": data for name, data in tree(made).items()})
-        self.write({name.replace("__", "/"): data for name, data in files.items()})
-        self.git("add", "-A")
-        self.git("commit", "-qm", message, "--allow-empty", who=who)
-        return self.git("rev-parse", "HEAD")
-
-    def branch(self, name: str = "proposal", at: str = "main") -> None:
-        self.git("checkout", "-q", "-B", name, at)
-
-    def judge(self, *reviews: Document, trusted: str = "main", head: str = "proposal", **asked: Any) -> Gated:
-        with Repository(self.folder, os.environ) as repository:
-            its = Asked(trusted=trusted, head=head, reviews=[json.dumps(list(reviews)).encode()], now=NOW, **asked)
-            return gate(repository, "metrics", its, os.environ)
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    """A repository whose main has a registry and a council."""
-    found = Repo(tmp_path)
-    found.commit(*documents(), council())
-    found.branch()
-    return found
-
-
-def review(person: str, commit: str, state: str = "APPROVED", at: int = 1, **fields: Any) -> Document:
-    user = {"id": ACCOUNTS.get(person, 9999), "login": person, "type": "User"}
-    common = {
-        "user": user,
-        "state": state,
-        "commit_id": commit,
-        "submitted_at": f"2026-09-20T00:00:{at:02}Z",
-        "body": "",
-    }
-    return {**common, **fields}
-
-
-def missing(found: Gated) -> list[str]:
-    assert found.verdict is not None
-    return [said for demand in found.verdict.demands for said in demand.missing]
-
-
-def why(found: Gated, person: str) -> set[str]:
-    assert found.verdict is not None
-    every = [*found.verdict.ignored, *(its for demand in found.verdict.demands for its in demand.ignored)]
-    return {its.why for its in every if its.who == person}
+__all__ = ["repo", "signing"]  # fixtures
 
 
 # --- approvals ---
@@ -466,30 +346,6 @@ def test_every_change_is_seen(repo: Repo, change: Document, change_class: str) -
 
 
 # --- signed approvals ---
-
-
-@pytest.fixture
-def signing(tmp_path: Path) -> Repo:
-    """A repository whose council's members have keys, in the folder ``keys`` beside it."""
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    its = council()
-    for row in its["members"]:
-        file = keys / row["person"]
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", row["person"], "-f", file], check=True)
-        row["keys"] = [file.with_suffix(".pub").read_text(encoding="ascii").strip()]
-    found = Repo(tmp_path / "repo")
-    found.commit(*documents(), its, registry(repository="example/metrics", ref="refs/heads/main"))
-    found.branch()
-    found.commit(*documents(7), its, registry(repository="example/metrics", ref="refs/heads/main"))
-    return found
-
-
-def sign_approval(repo: Repo, person: str, head: str = "proposal") -> dict[str, bytes]:
-    """The file of a member's approval by its path."""
-    key = repo.folder.parent / "keys" / person
-    name, data = approve(repo.judge(head=head), key=key)
-    return {f"metrics/approvals/{name}": data}
 
 
 def test_signed_approvals_count_whoever_commits_them(signing: Repo) -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cxgov.cli.main import commands
-from tests.test_gate import ACCOUNTS, Repo, council, documents, repo, review, signing
+from tests.gating import ACCOUNTS, Repo, council, documents, repo, review, signing
 
 __all__ = ["repo", "signing"]  # fixtures
 
