@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.derivation import measured_parts
-from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
+from cxgov.language.diagnostics import Diagnostic, Place, in_file_order, visible
 from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
@@ -369,12 +369,13 @@ def gate(
     head: str,
     reviews: Iterable[bytes] = (),
     authors: Iterable[int] = (),
+    ref: str | None = None,
     now: datetime | None = None,
 ) -> "Gated":
     """Whether the council's policy lets a commit be merged into another, in the repository around a registry.
 
     ``reviews`` are files as GitHub's API gives them, one a request; ``authors`` are the numbers of the accounts that
-    opened the requests.
+    opened the requests. ``ref`` is the full name of the branch that is trusted, where ``trusted`` is a commit.
 
     Raises:
         CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
@@ -389,6 +390,7 @@ def gate(
         head=head,
         reviews=list(reviews),
         authors=list(authors),
+        ref=ref,
         now=around.now,
         programs=around.compiler,
     )
@@ -450,7 +452,7 @@ def _committed(sides: "Sides", commit: str, name: str) -> "Side":
     found = sides.read(commit)
     if found.side is not None:
         return found.side
-    wrong = [f"{its.path}: {its.reason}" for its in found.refused]
+    wrong = [f"{visible(its.path)}: {its.reason}" for its in found.refused]
     wrong += [str(problem) for problem in found.problems if problem.is_error]
     raise CannotSay(f"{name} holds no valid registry; the first problem is\n{wrong[0]}")
 
@@ -461,7 +463,8 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
     ``key`` is a private key, or a public one whose private part an agent holds. Nothing is written.
 
     Raises:
-        CannotSay: the proposal was not judged, the registry has no `repository` and `ref`, or nothing was signed.
+        CannotSay: the proposal was not judged, the registry has no `repository` and `ref` or is another branch's, or
+            nothing was signed.
     """
     from cxgov.governance.approvals import as_file, binding, statement  # noqa: PLC0415  # as in gate
     from cxgov.governance.failures import CannotSay  # noqa: PLC0415
@@ -469,10 +472,10 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
 
     if gated.proposal is None or gated.registry is None:
         raise CannotSay(f"{gated.head} is no valid registry: `cxgov gate` says why")
-    bound = binding(gated.registry)
+    bound = binding(gated.registry, gated.ref)
     if isinstance(bound, str):
-        raise CannotSay(f"{bound}: add both to the document of kind Registry")
-    said = statement(gated.proposal, bound, secrets.token_hex(16))
+        raise CannotSay(f"nothing can be signed: {bound}")
+    said = statement(gated.proposal, bound, gated.trusted, secrets.token_hex(16))
     return as_file(said, sign(said, Path(key), os.environ))
 
 

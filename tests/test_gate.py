@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from cxgov.governance.failures import CannotSay
-from cxgov.governance.gate import Asked, Gated, gate, matches
+from cxgov.governance.gate import Asked, Gated, gate
 from cxgov.governance.git import Repository
+from cxgov.governance.guards import matches
 from tests.gating import (
     ACCOUNTS,
     NOW,
@@ -178,11 +179,11 @@ def test_a_yes_on_another_request_takes_back_no_veto(repo: Repo) -> None:
 
 def test_words_on_two_requests_stand_beside_each_other(repo: Repo) -> None:
     """A merge group: each half was approved by the same two, one after the other."""
-    half = documents(7)
-    half[2] = documents()[2]
-    one = repo.commit(*half, council())
+    one = repo.commit(*documents(7), council())
     repo.branch("other", "main")
-    two = repo.commit(*documents(9, target=30), council())
+    half = documents()
+    half[0] |= {"owner": "them", "version": "1.0.1"}
+    two = repo.commit(*half, council())
     repo.git("checkout", "-q", "proposal")
     repo.git("merge", "-q", "--no-ff", "-m", "both", "other")
     both = [[review("ana", one), review("bob", one)], [review("ana", two, at=2), review("bob", two, at=2)]]
@@ -380,11 +381,12 @@ def test_a_signature_is_of_one_repository_branch_and_policy(signing: Repo) -> No
         its = json.loads((signing.folder / "metrics/council_council.yaml").read_bytes())
         signing.commit(*documents(), its, registry(**fields))
         signing.branch("elsewhere", "main")
-        signing.write(file)
         signing.commit(*documents(7), its, registry(**fields))
         signing.write(file)
         signing.commit()
-        assert why(signing.judge(head="elsewhere"), "a signature") == {f"it is for another {field}"}
+        signing.git("branch", "-f", "release", "main")
+        found = signing.judge(head="elsewhere", trusted=fields["ref"].rpartition("/")[2])
+        assert why(found, "a signature") == {f"it is for another {field}"}
 
 
 @pytest.mark.parametrize("damage", ["renamed", "altered", "two blocks", "not json", "stranger"])

@@ -25,6 +25,11 @@ from cxgov.cli.options import format_option, instant, registry_folder, registry_
     metavar="ACCOUNT",
     help="Number of the account that opened it; may be repeated.",
 )
+@click.option(
+    "--ref",
+    metavar="NAME",
+    help="Full name of the branch that is trusted, e.g. refs/heads/main, where --trusted is a commit.",
+)
 @click.option("--now", metavar="INSTANT", help="When it is judged. Default: now.")
 @format_option("text", "json", "markdown", "github", "sarif", "junit")
 @click.option("--into", metavar="FILE", help="Write to a file instead of printing.")
@@ -35,6 +40,7 @@ def command(
     head: str,
     reviews: tuple[Path, ...],
     author: tuple[int, ...],
+    ref: str | None,
     now: str | None,
     form: str,
     into: str | None,
@@ -53,7 +59,9 @@ def command(
 
     at: datetime | None = instant(now, "--now")
     files = [path.read_bytes() for path in reviews]
-    found = api.gate(registry_folder(registry), trusted=trusted, head=head, reviews=files, authors=author, now=at)
+    found = api.gate(
+        registry_folder(registry), trusted=trusted, head=head, reviews=files, authors=author, ref=ref, now=at
+    )
     match form:
         case "json":
             text = verdicts.as_json(found)
@@ -68,10 +76,10 @@ def command(
         case _:
             text = verdicts.as_text(found)
     write_out(text, into)
+    if found.altered:
+        return 5
     if found.verdict is None:
         return 2
-    if found.verdict.touched:
-        return 5
     if found.verdict.moved:
         return 4
     return 0 if found.passed else 1

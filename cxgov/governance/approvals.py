@@ -1,8 +1,8 @@
 """Signed approvals: the statement that a member signs, the file it lies in, and whether a file is somebody's word.
 
 A statement has the shape of an in-toto one. It binds the repository and its ref, the steps that are approved, their
-classes, the policy and the calendar in force, and a nonce. A file is named after its own SHA-256, only ever added,
-and verified with git and ssh-keygen alone.
+classes, the policy, the calendar and the commit in force, and a nonce. A file is named after its own SHA-256, only ever
+added, and verified with git and ssh-keygen alone.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from typing import Any, Final
 from cxgov.governance.signatures import NotSigned, Verifier
 from cxgov.governance.transitions import Transition
 from cxgov.governance.verdict import Proposal
+from cxgov.language.diagnostics import visible
 from cxgov.language.model import Council, Registry
 from cxgov.language.reader import MAX_BYTES
 from cxgov.language.strict_json import read_json
@@ -35,17 +36,27 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A person's word for a set of steps."""
+    """A person's word for a set of steps: ``words`` are the signed bytes, ``since`` is the trusted commit then."""
 
     person: str
+    words: str
+    since: str
     transitions: frozenset[Transition]
 
 
-def binding(registry: Registry) -> Binding | str:
-    """What statements about a registry are bound to; or why it can have none."""
+def binding(registry: Registry, ref: str | None) -> Binding | str:
+    """What statements about a registry are bound to; or why it can have none.
+
+    ``ref`` is the full name of what it would be merged into, None where only a commit is known.
+    """
     settings = registry.settings
     if settings.repository is None or settings.ref is None:
-        return "the registry names no `repository` and `ref`, so a signature could be used elsewhere"
+        return "the registry names no `repository` and `ref`, so a signature could be used elsewhere: name both"
+    if ref is None:
+        return f"it is not said into which branch it would be merged: name it, `--ref {settings.ref}` beside a commit"
+    if ref != settings.ref:
+        # A branch that was cut from another one has its registry, with that one's name in it.
+        return f"it would be merged into {visible(ref)}, and the registry is that of {settings.ref}"
     if registry.council is None:
         return "the registry has no council"
     return Binding(
@@ -56,8 +67,8 @@ def binding(registry: Registry) -> Binding | str:
     )
 
 
-def statement(proposal: Proposal, bound: Binding, nonce: str) -> bytes:
-    """The bytes that a member signs to approve a proposal."""
+def statement(proposal: Proposal, bound: Binding, trusted: str, nonce: str) -> bytes:
+    """The bytes that a member signs to approve a proposal to a trusted commit."""
     import rfc8785  # noqa: PLC0415  # only who signs needs it
 
     steps = [[its.kind, its.id, its.old, its.new] for its in sorted(proposal.needed, key=_key)]
@@ -73,6 +84,7 @@ def statement(proposal: Proposal, bound: Binding, nonce: str) -> bytes:
                 "ref": bound.ref,
                 "policy": bound.policy,
                 "calendar": bound.calendar,
+                "trusted": trusted,
                 "classes": classes,
                 "transitions": steps,
                 "nonce": nonce,
@@ -125,7 +137,15 @@ def read_approval(name: str, data: bytes, bound: Binding, verifier: Verifier) ->
     found = verifier.verify(said.encode(), signature)
     if isinstance(found, NotSigned):
         return found.reason
-    return Signature(found.person, steps)
+    return Signature(found.person, said, claims["trusted"], steps)
+
+
+def words_of(data: bytes) -> str | None:
+    """The statement that a file holds, whoever signed it: its wrapping can be made anew by anybody."""
+    try:
+        return _texts(read_json(data, MAX_BYTES), ("statement", "signature"))[0]
+    except ValueError:
+        return None
 
 
 def _texts(data: Any, names: tuple[str, ...]) -> list[str]:
@@ -143,6 +163,8 @@ def _claims(data: Any) -> tuple[frozenset[Transition], dict[str, Any]]:
     claims = data.get("predicate")
     if not isinstance(claims, dict) or not isinstance(claims.get("transitions"), list):
         raise ValueError("it names no transitions")  # noqa: TRY004  # text that is no statement, whatever its type
+    if not isinstance(claims.get("trusted"), str):
+        raise ValueError("it names no trusted commit")  # noqa: TRY004  # as above
     return frozenset(_steps(claims["transitions"])), claims
 
 

@@ -200,6 +200,7 @@ class _Comparing:
         old, new = self.before.get(was), self.after.get(key)
         if old is None and new is not None:
             yield self.whole(key, "added", _ADDED[key[0]], new)
+            yield from self.anothers_title(was, key, new)
             return
         if new is None and old is not None:
             yield self.whole(key, "removed", _REMOVED[key[0]], old)
@@ -222,6 +223,15 @@ class _Comparing:
             how: How = "added" if before is None else "removed" if after is None else "changed"
             its = self.class_of(key, path, how, (before, after), new)
             yield self.finding(key, path, how, its, said(before), said(after))
+        if not any(path == ("title",) for path, _, _ in edits):
+            yield from self.anothers_title(was, key, new)
+
+    def anothers_title(self, was: Key, key: Key, document: Document) -> Iterator[Finding]:
+        """The finding for a metric that is certified under a title which another one had, though it is no edit."""
+        if isinstance(document, Metric) and document.status == "certified":
+            other = self.titles.get(document.folded_title)
+            if other is not None and other not in {was[1], key[1]}:
+                yield self.finding(key, ("title",), "added", "formula", None, said(document.title))
 
     def class_of(self, key: Key, path: FieldPath, how: How, values: tuple[Plain, Plain], document: Document) -> str:
         found = class_of(key[0], path, how)

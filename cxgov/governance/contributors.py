@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cxgov.governance.commits import Commit, Identity
+from cxgov.language.policy import Member
 
 # A forge's address that hides the owner's: the account's number, then the name it had at that time.
 _NO_REPLY = re.compile(r"([0-9]{1,19})\+[^@]*@users\.noreply\.github\.com")
@@ -60,12 +61,16 @@ def contributors(
 ) -> Contributors:
     """Who contributed, by members' addresses and account numbers, each with its person.
 
-    An address that two members share is both's. To the folder ``approvals``, named from the repository's top, one may
+    An address that two members share is both's; one with an account's number is that account's, whatever its name is
+    now. To the folder ``approvals``, named from the repository's top, one may
     add without being a contributor.
     """
     known: dict[str, set[str]] = {}
+    numbers = {account: {person} for account, person in accounts.items()}
     for email, person in emails:
         known.setdefault(_folded(email), set()).add(person)
+        if (number := account_of(email)) is not None:
+            numbers.setdefault(number, set()).add(person)
     found: list[Contribution] = []
     passed_over: list[tuple[str, str]] = []
     for commit in commits:
@@ -79,11 +84,14 @@ def contributors(
         names += [(Role.CO_AUTHOR, identity) for identity in commit.co_authors]
         for role, identity in names:
             account = account_of(identity.email)
-            persons = set(known.get(_folded(identity.email), ()))
-            if account is not None and account in accounts:
-                persons.add(accounts[account])
+            persons = {*known.get(_folded(identity.email), ()), *(numbers.get(account, ()) if account else ())}
             found.append(Contribution(commit.oid, role, identity, account, frozenset(persons)))
     return Contributors(tuple(found), tuple(passed_over))
+
+
+def accounts_of(member: Member) -> frozenset[int]:
+    """Every account that the policy says is a member's: the one that votes, and those in addresses."""
+    return frozenset({member.github, *(number for its in member.emails if (number := account_of(its)) is not None)})
 
 
 def account_of(email: str) -> int | None:

@@ -11,7 +11,6 @@ from typing import Final
 
 from cxgov.compiler.query import Refused
 from cxgov.governance.changes import Finding, Reach
-from cxgov.governance.commits import Difference
 from cxgov.governance.failures import CannotSay
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
@@ -53,19 +52,18 @@ def ledger_change(
     trusted: Ledger,
     merged: Ledger,
     registry: Registry,
-    differences: Sequence[Difference],
+    added: Sequence[str],
     folder: str,
     now: datetime,
     programs: Mapping[str, str],
 ) -> LedgerChange:
-    """What a proposal changes in the folder of the ledger. ``registry`` is that of the tree the merge would have.
+    """What a proposal adds to the ledger; ``added`` are its new paths, ``registry`` that of the tree it would make.
 
     Raises:
         CannotSay: an entry was made by other versions of the programs.
     """
-    here = [its for its in differences if its.path.startswith(f"{folder}/")]
-    findings = [_history(its.path, "removed" if its.status == "D" else "changed") for its in here if its.status != "A"]
-    added = {its.path.removeprefix(f"{folder}/") for its in here if its.status == "A"}
+    findings: list[Finding] = []
+    here = {path.removeprefix(f"{folder}/") for path in added if path.startswith(f"{folder}/")}
     faults: list[str] = []
     wanted: set[str] = set()
     for sequence in range(len(trusted) + 1, len(merged) + 1):
@@ -74,16 +72,16 @@ def ledger_change(
         wanted |= {path, *(f"{OBJECTS}/{its.object}" for its in entry.metrics.values())}
         made = _made_again(entry, merged.before(sequence), registry, programs)
         if isinstance(made, str):
-            findings.append(_history(f"{folder}/{path}", "added", made))
+            findings.append(_forged(f"{folder}/{path}", made))
             continue
         wrong = _differing(merged, entry, made)
         if wrong is not None:
-            findings.append(_history(f"{folder}/{path}", "added", wrong))
+            findings.append(_forged(f"{folder}/{path}", wrong))
             continue
         findings.append(_finding(entry, f"{folder}/{path}"))
         if not entry.late and now >= entry.period.edges.start:
             faults.append(f"{entry.period.id} has begun since it was frozen: freeze it again, as late")
-    findings += [_history(f"{folder}/{path}", "added", "no entry names it") for path in sorted(added - wanted)]
+    findings += [_forged(f"{folder}/{path}", "no entry names it") for path in sorted(here - wanted)]
     return LedgerChange(findings=tuple(findings), faults=tuple(faults))
 
 
@@ -165,12 +163,12 @@ def _finding(entry: Entry, path: str) -> Finding:
     )
 
 
-def _history(path: str, how: str, why: str | None = None) -> Finding:
+def _forged(path: str, why: str) -> Finding:
     return Finding(
         kind="Path",
         id=path,
         path=(),
-        how=how,
+        how="added",
         change_class="history",
         old=None,
         new=why,

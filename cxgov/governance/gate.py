@@ -4,25 +4,26 @@ The council, its keys and the calendar are those of the trusted commit, whatever
 judged as the tree that its merge would have, read as raw blobs; nothing of it is executed or checked out.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from cxgov.governance.approvals import binding, keys_of, read_approval
+from cxgov.governance.approvals import Signature, binding, keys_of, read_approval, words_of
 from cxgov.governance.changes import compare
 from cxgov.governance.commits import Difference
-from cxgov.governance.contributors import contributors
+from cxgov.governance.contributors import accounts_of, contributors
 from cxgov.governance.failures import CannotSay
 from cxgov.governance.freezes import ledger_change, moved_calendar
 from cxgov.governance.git import Conflict, Repository
+from cxgov.governance.guards import guarded, objects
 from cxgov.governance.listings import Refusal
 from cxgov.governance.reviews import Review, State, read_reviews, standing
 from cxgov.governance.sides import Sides
 from cxgov.governance.signatures import Verifier
-from cxgov.governance.transitions import PATH, Transition, transitions
+from cxgov.governance.tool import hold_to_tool
+from cxgov.governance.transitions import Transition, transitions
 from cxgov.governance.verdict import (
     Approval,
     Evidence,
@@ -33,19 +34,22 @@ from cxgov.governance.verdict import (
     guarded_finding,
     verdict,
 )
-from cxgov.language.diagnostics import Diagnostic
+from cxgov.language.diagnostics import Diagnostic, visible
 from cxgov.language.loading import APPROVALS
 from cxgov.language.model import Council, Registry
 
 # What git calls a path that is on one side only; every other letter is a change.
 _HOW: Final = defaultdict(lambda: "changed", A="added", D="removed")
+_SPENT: Final = "spent: what was approved has been on the trusted side since"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gated:
     """The gate's answer; no verdict where the proposal is no valid registry, as ``refused`` and ``problems`` say.
 
-    ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one.
+    ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one and ``ref`` the
+    full name of the branch that it is of, where that is known. ``altered`` are approvals and frozen bytes that
+    the proposal changes, takes away or forges, whatever else it is.
     """
 
     trusted: str
@@ -54,6 +58,8 @@ class Gated:
     verdict: Verdict | None
     proposal: Proposal | None
     registry: Registry | None = None
+    ref: str | None = None
+    altered: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
@@ -67,14 +73,16 @@ class Gated:
 class Asked:
     """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them.
 
-    Each file of reviews is of one request. ``authors`` are the accounts that opened them. ``programs`` are the
-    versions that judge, by which an entry of the ledger is made again.
+    Each file of reviews is of one request. ``authors`` are the accounts that opened them. ``ref`` is the full name of
+    the branch into which it would be merged; needed only where ``trusted`` is no ref, as in a merge queue. ``programs``
+    are the versions that judge, by which an entry of the ledger is made again.
     """
 
     trusted: str
     head: str
     reviews: Sequence[bytes] = ()
     authors: Sequence[int] = ()
+    ref: str | None = None
     now: datetime
     programs: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,7 +93,8 @@ def gate(repository: Repository, folder: str, asked: Asked, environment: Mapping
     Of ``environment`` only where programs are is used.
 
     Raises:
-        CannotSay: what is needed cannot be read, the two conflict, or the trusted side has no policy.
+        CannotSay: what is needed cannot be read, the two conflict, or the trusted side has no policy or pins another
+            version of the program.
     """
     return _Gate(repository, folder, asked, environment).gated()
 
@@ -98,14 +107,23 @@ class _Gate:
         self.sides = Sides(repository, folder)
         self.approvals = f"{folder}/{APPROVALS}" if folder else APPROVALS
         self.trusted = repository.commit(asked.trusted)
+        self.ref = self.named()
         self.head = repository.commit(asked.head)
         self.base = repository.merge_base(self.trusted, self.head)
         self.council = self.policy()
+
+    def named(self) -> str | None:
+        """The full name of the trusted ref: a commit has none, but whoever runs the gate may know it."""
+        found, given = self.repository.full_name(self.asked.trusted), self.asked.ref
+        if found is not None and given not in {None, found}:
+            raise CannotSay(f"{self.asked.trusted} is {found}, and not {given}: name one of them")
+        return found or given
 
     def policy(self) -> Council:
         trusted = self.sides.read(self.trusted)
         if trusted.side is None:
             raise CannotSay(f"{self.asked.trusted} holds no valid registry: `cxgov validate` there says why")
+        hold_to_tool(trusted.side.registry.settings, self.asked.trusted)
         council = trusted.side.registry.council
         if council is None:
             raise CannotSay(
@@ -117,60 +135,65 @@ class _Gate:
     def gated(self) -> Gated:
         merged = self.repository.merged_tree(self.trusted, self.head)
         if isinstance(merged, Conflict):
-            paths = ", ".join(merged.paths)
+            paths = ", ".join(map(visible, merged.paths))
             raise CannotSay(f"{self.asked.head} conflicts with {self.asked.trusted} in {paths}: merge or rebase it")
-        found = Gated(trusted=self.trusted, head=self.head, base=self.base, verdict=None, proposal=None)
+        differences = self.repository.differences(self.trusted, merged)
+        # Approvals and what is frozen are only ever added: what was said stays said.
+        held = (f"{self.approvals}/", f"{self.sides.frozen}/")
+        altered = [its for its in differences if its.path.startswith(held) and its.status != "A"]
+        found = Gated(
+            trusted=self.trusted,
+            head=self.head,
+            base=self.base,
+            verdict=None,
+            proposal=None,
+            ref=self.ref,
+            altered=tuple(its.path for its in altered),
+        )
         result = self.sides.read(merged)
         if result.side is None:
             errors = tuple(problem for problem in result.problems if problem.is_error)
-            return replace(found, refused=result.refused, problems=errors)
-        its = self.proposal(merged)
+            known = {refusal.path for refusal in result.refused}
+            lost = (Refusal(path, "what was approved or frozen") for path in found.altered if path not in known)
+            return replace(found, refused=(*result.refused, *lost), problems=errors)
+        its = self.proposal(merged, differences, altered)
         judged = verdict(its, self.evidence(merged), self.today)
         trusted = self.sides.read(self.trusted).side
-        return replace(found, verdict=judged, proposal=its, registry=trusted.registry if trusted else None)
+        return replace(
+            found,
+            verdict=judged,
+            proposal=its,
+            registry=trusted.registry if trusted else None,
+            altered=tuple(finding.id for finding in its.comparison.findings if finding.change_class == "history"),
+        )
 
-    def proposal(self, merged: str) -> Proposal:
+    def proposal(self, merged: str, differences: Sequence[Difference], altered: Sequence[Difference]) -> Proposal:
         old, new = self.sides.read(self.trusted).side, self.sides.read(merged).side
         assert old is not None
         assert new is not None
         comparison = compare(old, new)
-        differences = self.repository.differences(self.trusted, merged)
-        guarded = self.guarded(differences)
-        findings = [guarded_finding(its.path, change_class, _HOW[its.status]) for its, change_class in guarded.items()]
-        # Approvals are only ever added: what was said stays said.
-        findings += [
-            guarded_finding(its.path, "history", _HOW[its.status])
-            for its in differences
-            if its.path.startswith(f"{self.approvals}/") and its.status != "A"
-        ]
+        paths = guarded(self.council, differences)
+        findings = [guarded_finding(its.path, change_class, _HOW[its.status]) for its, change_class in paths.items()]
+        findings += [guarded_finding(its.path, "history", _HOW[its.status]) for its in altered]
+        before = self.sides.ledger(self.trusted)
         frozen = ledger_change(
-            trusted=self.sides.ledger(self.trusted),
+            trusted=before,
             merged=self.sides.ledger(merged),
             registry=new.registry,
-            differences=differences,
+            added=[its.path for its in differences if its.status == "A"],
             folder=self.sides.frozen,
             now=self.asked.now,
             programs=self.asked.programs,
         )
-        moved = moved_calendar(self.sides.ledger(self.trusted), old.registry.calendar, new.registry.calendar)
         return Proposal(
             comparison=replace(comparison, findings=(*comparison.findings, *findings, *frozen.findings)),
             faults=frozen.faults,
-            moved=moved,
-            old={**(self.sides.state(self.trusted) or {}), **_objects(guarded, before=True)},
-            new={**(self.sides.state(merged) or {}), **_objects(guarded, before=False)},
+            moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
+            old={**(self.sides.state(self.trusted) or {}), **objects(paths, before=True)},
+            new={**(self.sides.state(merged) or {}), **objects(paths, before=False)},
             council=self.council,
             proposed=new.registry.council,
         )
-
-    def guarded(self, differences: Iterable[Difference]) -> dict[Difference, str]:
-        """The paths that differ and that the policy guards, each with its class: the last guard's that names it."""
-        return {
-            its: change_class
-            for its in differences
-            for pattern, change_class in self.council.guards
-            if matches(pattern, its.path)
-        }
 
     # --- evidence ---
 
@@ -186,7 +209,7 @@ class _Gate:
             accounts=persons,
             approvals=self.approvals,
         )
-        opened = {persons[account] for account in self.asked.authors if account in persons}
+        opened = {its.person for its in self.council.members if accounts_of(its).intersection(self.asked.authors)}
         words, unheard = standing(self.reviews())
         approvals: list[Approval] = []
         objections: list[Objection] = []
@@ -219,9 +242,10 @@ class _Gate:
         }
         if not added or trusted.side is None:
             return [], []
-        bound = binding(trusted.side.registry)
+        bound = binding(trusted.side.registry, self.ref)
         if isinstance(bound, str):
             return [], [Ignored(who="a signature", origin=path, why=bound) for path in sorted(added)]
+        landed = {words_of(data) for data in trusted.approvals.values()}
         found: list[Approval] = []
         ignored: list[Ignored] = []
         with Verifier(keys_of(self.council, self.today), self.environment) as verifier:
@@ -229,9 +253,23 @@ class _Gate:
                 its = read_approval(path.rpartition("/")[2], data, bound, verifier)
                 if isinstance(its, str):
                     ignored.append(Ignored(who="a signature", origin=path, why=its))
+                elif (late := self.too_late(its, landed)) is not None:
+                    ignored.append(Ignored(who=its.person, origin=path, why=late))
                 else:
                     found.append(Approval(person=its.person, origin=path, signed=True, transitions=its.transitions))
         return found, ignored
+
+    def too_late(self, its: Signature, landed: set[str | None]) -> str | None:
+        """Why a good signature is one no more: a file can be written anew and kept for another time, words cannot."""
+        if its.words in landed:
+            return "spent: the trusted side holds it already"
+        try:
+            since = self.repository.merge_base(self.trusted, its.since)
+        except CannotSay as failure:
+            return f"the trusted commit of that time cannot be read: {failure}"
+        if since != its.since:
+            return "signed for another history than that of the trusted side"
+        return _SPENT if self.spent(since, its.transitions) else None
 
     def reviews(self) -> list[tuple[Review, ...]]:
         found: list[tuple[Review, ...]] = []
@@ -255,39 +293,27 @@ class _Gate:
         before, after = self.sides.state(base), self.sides.state(commit)
         if before is None or after is None:
             return "the reviewed commit is no valid registry"
-        paths = self.guarded(self.repository.differences(base, commit))
-        found = transitions({**before, **_objects(paths, before=True)}, {**after, **_objects(paths, before=False)})
-        return "spent: what was approved has been on the trusted side since" if self.spent(base, found) else found
+        paths = guarded(self.council, self.repository.differences(base, commit))
+        found = transitions({**before, **objects(paths, before=True)}, {**after, **objects(paths, before=False)})
+        return _SPENT if self.spent(base, found) else found
 
-    def spent(self, base: str, seen: frozenset[Transition]) -> bool:
-        """Whether the trusted ref has held since then what was approved: a step back and forth needs a new word."""
-        documents = [step for step in seen if step.kind != PATH]
-        if not documents:
-            return False
-        for commit in self.repository.first_parents(base, self.trusted):
-            held: Mapping[tuple[str, str], str] = self.sides.state(commit) or {}
-            if all(held.get((step.kind, step.id)) == step.new for step in documents):
-                return True
-        return False
+    def spent(self, since: str, seen: frozenset[Transition]) -> bool:
+        """Whether the trusted ref has held a part of what was approved, and has it no more.
 
+        A step back and forth needs a new word; what has landed and stayed costs the rest nothing.
+        """
+        waiting = self.missing(since, self.trusted, seen)
+        return any(
+            self.missing(since, commit, waiting) < waiting
+            for commit in self.repository.first_parents(since, self.trusted)
+            if self.sides.state(commit) is not None
+        )
 
-def matches(pattern: str, path: str) -> bool:
-    """Whether a path is one that a guard names: ``*`` within a name, ``**`` over folders."""
-    parts = []
-    for i, part in enumerate(re.split(r"(\*\*/|\*\*|\*|\?)", pattern)):
-        wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-        parts.append(wild[part] if i % 2 else re.escape(part))
-    return re.fullmatch("".join(parts), path, re.DOTALL) is not None
-
-
-def _objects(differences: Iterable[Difference], *, before: bool) -> dict[tuple[str, str], str]:
-    """What stands at paths on one of two sides, by the object's name and mode."""
-    found = {}
-    for its in differences:
-        mode, oid = (its.mode_before, its.before) if before else (its.mode_after, its.after)
-        if oid.strip("0"):
-            found[PATH, its.path] = f"{mode} {oid}"
-    return found
+    def missing(self, since: str, commit: str, steps: frozenset[Transition]) -> frozenset[Transition]:
+        """The steps of which a later commit does not hold what they lead to."""
+        paths = guarded(self.council, self.repository.differences(since, commit))
+        held = {**(self.sides.state(commit) or {}), **objects(paths, before=False)}
+        return frozenset(step for step in steps if held.get((step.kind, step.id)) != step.new)
 
 
 def _origin(review: Review) -> str:

@@ -159,6 +159,11 @@ class _Judging:
         self.evidence = evidence
         self.today = today
         self.by_key: dict[Key, Transition] = {(its.kind, its.id): its for its in proposal.needed}
+        self.before: dict[Key, str] = {
+            (its.kind, its.id): its.old
+            for its in proposal.comparison.findings
+            if its.how == "renamed" and its.old is not None
+        }
 
     # --- what is asked ---
 
@@ -172,16 +177,25 @@ class _Judging:
     def applies(self, rule: Requirement, finding: Finding) -> bool:
         if finding.change_class not in rule.classes:
             return False
-        if rule.metrics and not set(rule.metrics) & metrics_of(finding):
+        if rule.metrics and not set(rule.metrics) & self.metrics_of(finding):
             return False
         reached = {finding.id} if finding.kind == "Overlay" else set(finding.reach.overlays)
-        return rule.overlay is None or rule.overlay in reached
+        return rule.overlay is None or rule.overlay in self.by_any_name("Overlay", reached)
+
+    def metrics_of(self, finding: Finding) -> set[str]:
+        """The metrics whose numbers a finding can move or judge, its own among them."""
+        own = [finding.id] if finding.kind == "Metric" else []
+        return self.by_any_name("Metric", {*finding.reach.metrics, *finding.reach.judged, *own})
+
+    def by_any_name(self, kind: str, ids: set[str]) -> set[str]:
+        """Ids, and those that they had: the policy in force knows only the old name of what the proposal renames."""
+        return ids | {self.before[kind, its] for its in ids if (kind, its) in self.before}
 
     def demand(self, finding: Finding, rule: Requirement, name: str, council: Council) -> Demand:
         counted: dict[str, Member] = {}
         ignored: list[Ignored] = []
         needed = self.transitions_of(finding)
-        beneficiaries = _beneficiaries(council, metrics_of(finding))
+        beneficiaries = _beneficiaries(council, self.metrics_of(finding))
         members = {member.person: member for member in council.members}
         for approval in self.evidence.approvals:
             member = members.get(approval.person)
@@ -203,7 +217,7 @@ class _Judging:
         keys: list[Key] = [(finding.kind, finding.id), *(("Metric", its) for its in finding.reach.metrics)]
         if finding.how == "renamed" and finding.old is not None:
             keys.append((finding.kind, finding.old))
-        if finding.path == ("title",):
+        if finding.kind == "Metric":
             keys.append((TITLE, finding.id))
         return frozenset(self.by_key[key] for key in keys if key in self.by_key)
 
@@ -265,11 +279,6 @@ class _Judging:
         if proposal.proposed.sequence != wanted:
             return [f"the policy's sequence must be {wanted}, and is {proposal.proposed.sequence}"]
         return []
-
-
-def metrics_of(finding: Finding) -> set[str]:
-    """The metrics whose numbers a finding can move or judge, its own among them."""
-    return {*finding.reach.metrics, *finding.reach.judged, *([finding.id] if finding.kind == "Metric" else [])}
 
 
 def in_term(member: Member, today: date) -> bool:

@@ -1,0 +1,25 @@
+"""The versions of the program that a registry pins, held against those that are installed."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from cxgov.governance.failures import CannotSay
+from cxgov.language.model import Settings
+
+
+def hold_to_tool(settings: Settings, name: str) -> None:
+    """Refuses to go on with another version than the registry of ``name`` pins. Where it pins none, any will do.
+
+    Raises:
+        CannotSay: another version is pinned; the message names it.
+    """
+    for program, pinned in settings.tool:
+        running = _installed(program)
+        if running != pinned:
+            raise CannotSay(f"{name} pins {program} {pinned}, and this is {running}: `pip install {program}=={pinned}`")
+
+
+def _installed(program: str) -> str:
+    try:
+        return version(program)
+    except PackageNotFoundError:
+        return "a version that is not installed as a package"
