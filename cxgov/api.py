@@ -510,11 +510,10 @@ def restate(
 
 
 def _here(now: datetime | None) -> "Circumstances":
-    from cxgov import __version__  # noqa: PLC0415  # this module is a part of it
     from cxgov.ledger.circumstances import programs, zone_data  # noqa: PLC0415  # as in freeze
     from cxgov.ledger.freezing import Circumstances  # noqa: PLC0415
 
-    return Circumstances(now=now or datetime.now(UTC), compiler=programs(__version__), tzdata=zone_data())
+    return Circumstances(now=now or datetime.now(UTC), compiler=programs(), tzdata=zone_data())
 
 
 def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":

@@ -1,9 +1,8 @@
 """The versions of the program that a registry pins, held against those that are installed."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from cxgov.governance.failures import CannotSay
 from cxgov.language.model import Settings
+from cxgov.ledger.circumstances import installed
 
 
 def hold_to_tool(settings: Settings, name: str) -> None:
@@ -13,13 +12,6 @@ def hold_to_tool(settings: Settings, name: str) -> None:
         CannotSay: another version is pinned; the message names it.
     """
     for program, pinned in settings.tool:
-        running = _installed(program)
+        running = installed(program)
         if running != pinned:
             raise CannotSay(f"{name} pins {program} {pinned}, and this is {running}: `pip install {program}=={pinned}`")
-
-
-def _installed(program: str) -> str:
-    try:
-        return version(program)
-    except PackageNotFoundError:
-        return "a version that is not installed as a package"

@@ -1,14 +1,22 @@
 """What compiles here: the versions of the programs and of the zone data, as an entry records them."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import TZPATH
 
 
-def programs(cxgov: str) -> Mapping[str, str]:
-    """The programs on which a statement's bytes depend, with their versions; ``cxgov`` is our own."""
-    return {"cxgov": cxgov, "sqlglot": version("sqlglot")}
+def programs() -> Mapping[str, str]:
+    """The programs on which a statement's bytes depend, with their versions."""
+    return {name: installed(name) for name in ("cxgov", "sqlglot")}
+
+
+def installed(program: str) -> str:
+    """The version of a program that runs here."""
+    try:
+        return version(program)
+    except PackageNotFoundError:
+        return "a version that is not installed as a package"
 
 
 def zone_data() -> str:
