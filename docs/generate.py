@@ -305,17 +305,23 @@ def overlaid(files: dict[str, bytes], layer: Path) -> dict[str, bytes]:
 
 def commands_page() -> str:
     """Every command with its arguments and options, from click."""
-    sections = [command_section(name) for name in COMMANDS]
+    sections = []
+    for name in COMMANDS:
+        command = commands.get_command(click.Context(commands), name)
+        assert command is not None
+        sections.append(command_section(name, command))
+        if isinstance(command, click.Group):
+            sections += [command_section(f"{name} {its}", part, "###") for its, part in command.commands.items()]
     return filled("commands.md", {"commands": "\n\n".join(sections)})
 
 
-def command_section(name: str) -> str:
+def command_section(name: str, command: click.Command, level: str = "##") -> str:
     """One command."""
-    command = commands.get_command(click.Context(commands), name)
-    assert command is not None
     words = [_usage(param) for param in command.params if isinstance(param, click.Argument)]
     options = [param for param in command.params if isinstance(param, click.Option)]
-    lines = [f"## {name}", fenced("text", " ".join(["cxgov", name, *words, *(["[OPTIONS]"] if options else [])]))]
+    group = ["COMMAND"] if isinstance(command, click.Group) else []
+    usage = ["cxgov", name, *group, *words, *(["[OPTIONS]"] if options else [])]
+    lines = [f"{level} {name}", fenced("text", " ".join(usage))]
     # An example that click must not fill begins with \\b.
     text, _, shown = cleandoc(command.help or "").replace("\\b", "\b").partition("\b")
     lines.append(text.strip())

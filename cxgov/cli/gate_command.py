@@ -2,10 +2,14 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cxgov.cli.options import format_option, instant, registry_folder, registry_option, write_out
+
+if TYPE_CHECKING:
+    from cxgov.governance.gate import Gated
 
 
 @click.command("gate")
@@ -76,6 +80,11 @@ def command(
         case _:
             text = verdicts.as_text(found)
     write_out(text, into)
+    return answered(found)
+
+
+def answered(found: "Gated") -> int:
+    """The exit code of a verdict."""
     if found.altered:
         return 5
     if found.verdict is None:

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "diff": "Say what a change of the registry means and what it reaches.",
     "bump": "Write the versions that the changes of the registry need.",
     "gate": "Say whether a proposal may be merged.",
+    "github": "What the workflows on GitHub call: the gate, its comment, its re-run.",
     "approve": "Show what a proposal changes and sign an approval of it.",
     "freeze": "Freeze what every metric means in a reporting period.",
     "restate": "Correct what a frozen period said of some metrics.",
