@@ -1,7 +1,6 @@
 """A server that answers as GitHub's REST API does, for a repository that a test makes up."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ class Asked(NamedTuple):
 class Forge:
     """What the server holds. ``most`` is how many items it puts on a page, whatever is asked for.
 
-    ``broken`` are answers with an error, by path and page; ``failures`` counts how often each is given, or for ever.
+    ``raw`` is the answer to every question, where there is one. ``broken`` are answers with an error, by path and page;
+    ``failures`` counts how often each is given, or for ever.
     """
 
     pulls: dict[int, Data] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class Forge:
     broken: dict[tuple[str, int], int] = field(default_factory=dict)
     failures: dict[tuple[str, int], int] = field(default_factory=dict)
     headers: Data = field(default_factory=dict)
+    raw: bytes | None = None
     default_branch: str = "main"
     most: int = 30
     base: str = ""
@@ -127,7 +128,7 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
             page = int(query.get("page", 1))
             if not self._allowed("GET", url.path, page):
                 return
-            answer = forge.get(url.path, query)
+            answer: Any = forge.get(url.path, query) if forge.raw is None else forge.raw
             if answer is None:
                 self._send(404, {"message": "Not Found"})
                 return
@@ -190,7 +191,7 @@ def serving(forge: Forge) -> Iterator[Forge]:
     """The server, on a free port of this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(forge))
     forge.base = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield forge
@@ -198,8 +199,3 @@ def serving(forge: Forge) -> Iterator[Forge]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def hidden(text: str) -> str:
-    """A text without the numbers of ports."""
-    return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1", text)

@@ -1,7 +1,9 @@
-"""A registry to start from: a source over a CSV file, a calendar and two metrics. All of it or nothing is written."""
+"""A registry to start from, a source over a CSV file, a calendar and two metrics; and what puts it under the gate."""
 
-import shutil
-import tempfile
+import contextlib
+import os
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -105,43 +107,92 @@ _KINDS: Final = {
 }
 
 
-def write_starter(folder: Path, zone: str) -> Path:
-    """Writes ``metrics/`` into a folder, and gives its path.
+# Where GitHub looks for code owners: in the first of these that there is.
+_CODE_OWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+_OWNER: Final = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9._-]+)?")
+
+
+def registry_files(zone: str) -> dict[str, str]:
+    """The files of a registry by their path, ``metrics/…``.
 
     Raises:
-        click.ClickException: there is one already, or the zone does not exist.
+        click.ClickException: the zone does not exist.
     """
     from cxgov.language.building import zone as known_zone
     from cxgov.language.shapes import KINDS, schema_text
 
-    target = folder / "metrics"
-    if target.exists():
-        raise click.ClickException(f"{target} exists already. Name another folder, or remove it.")
     if known_zone(zone) is None:
         raise click.ClickException(f"{zone!r} is not an IANA time zone. Write e.g. Europe/Berlin.")
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder, prefix=".metrics."))
+    found = {}
+    for name, text in _FILES.items():
+        kind = _KINDS[name.split("/", 1)[0].removesuffix(".yaml")]
+        schema = _SCHEMA.format(up="../" * name.count("/"), kind=kind)
+        found[f"metrics/{name}"] = schema + text.replace("@ZONE@", zone)
+    for kind in KINDS:
+        found[f"metrics/.schemas/{kind.lower()}.json"] = schema_text(kind)
+    found["metrics/.data/survey_responses.csv"] = _responses()
+    return found
+
+
+def github_files(owners: Sequence[str], *, code_owners: bool) -> dict[str, str]:
+    """The files of ``.github`` by their path, with the running versions pinned.
+
+    Raises:
+        click.ClickException: an owner is neither an account nor a team.
+    """
+    from importlib.metadata import version
+
+    from cxgov import __version__
+    from cxgov.forge import files
+
+    for owner in owners:
+        if not _OWNER.fullmatch(owner):
+            raise click.ClickException(f"{owner!r} is no code owner. Write @login or @organisation/team.")
+    found = files.github_files(owners, (("cxgov", __version__), ("sqlglot", version("sqlglot"))))
+    if not code_owners:
+        del found[_CODE_OWNERS[0]]
+    return found
+
+
+def repository_above(folder: Path) -> Path | None:
+    """The top of the repository in which a folder lies, where that is another one."""
+    here = folder.resolve()
+    for parent in (here, *here.parents):
+        if (parent / ".git").exists():
+            return None if parent == here else parent
+    return None
+
+
+def write_new(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes files that are not there yet: all of them, or none.
+
+    Raises:
+        click.ClickException: one is there, or what would take its place.
+    """
+    wanted = {"metrics" if path.startswith("metrics/") else path: None for path in files}
+    if _CODE_OWNERS[0] in wanted:
+        wanted |= dict.fromkeys(_CODE_OWNERS)
+    there = [path for path in wanted if os.path.lexists(folder / path)]
+    if there:
+        ways = ["name another folder", "write the rest with --only"]
+        ways += ["keep yours with --no-code-owners"] if set(there) & set(_CODE_OWNERS) else []
+        raise click.ClickException(f"{', '.join(there)} exists already, so nothing was written: {', or '.join(ways)}.")
+    made: list[Path] = []
     try:
-        for name, text in _FILES.items():
-            kind = _KINDS[name.split("/", 1)[0].removesuffix(".yaml")]
-            _write(
-                work / name,
-                _SCHEMA.format(up="../" * name.count("/"), kind=kind) + text.replace("@ZONE@", zone),
-            )
-        for kind in KINDS:
-            _write(work / ".schemas" / f"{kind.lower()}.json", schema_text(kind))
-        _write(work / ".data" / "survey_responses.csv", _responses())
-        work.chmod(0o755)
-        work.rename(target)
+        for path, text in files.items():
+            target = folder / path
+            for parent in reversed([target.parent, *target.parent.parents]):
+                if not parent.is_dir():
+                    parent.mkdir()
+                    made.append(parent)
+            with target.open("x", encoding="utf-8", newline="\n") as file:
+                made.append(target)
+                file.write(text)
     except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
+        for its in reversed(made):
+            with contextlib.suppress(OSError):
+                its.rmdir() if its.is_dir() else its.unlink()
         raise
-    return target
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _responses() -> str:

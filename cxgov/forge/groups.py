@@ -23,30 +23,26 @@ def numbers_in(event: Event, rest: Rest, repository: Repository, trusted: str) -
     Raises:
         CannotSay: a commit of the group belongs to no request that can be found.
     """
-    head, base = (
-        fields.oid(event.payload, "merge_group", "head_sha"),
-        fields.oid(event.payload, "merge_group", "base_sha"),
-    )
-    branch, number, before = _parts(fields.text(event.payload, "merge_group", "head_ref"))
+    group = ("merge_group",)
+    head, base = fields.oid(event.payload, *group, "head_sha"), fields.oid(event.payload, *group, "base_sha")
+    branch, number, before = _parts(fields.text(event.payload, *group, "head_ref"))
     if before != base:
         raise CannotSay(f"the group's branch is named after {before[:12]}, but it was put on {base[:12]}")
     queue = _queue(event, rest, branch)
     numbers = {number}
-    waiting, seen = [base], {head}
+    waiting, seen = [(base, head)], set()
     while waiting:
-        at = waiting.pop()
-        if at in seen:
-            raise CannotSay(f"the branches of the merge queue of {branch} go round in a circle at {at[:12]}")
-        if repository.merge_base(at, trusted) == at:
+        at, above = waiting.pop()
+        if at == above or repository.merge_base(at, above) != at:
+            raise CannotSay(f"{above[:12]} was not put on {at[:12]}, though its branch is named after it")
+        if at in seen or repository.merge_base(at, trusted) == at:
             continue
-        if repository.merge_base(at, head) != at:
-            raise CannotSay(f"{at[:12]} is no part of the group, though its branch is named after it")
         seen.add(at)
         if at not in queue:
             numbers |= _by_commits(event, rest, repository, (trusted, at))
         for earlier, its_base in queue.get(at, ()):
             numbers.add(earlier)
-            waiting.append(its_base)
+            waiting.append((its_base, at))
     return tuple(sorted(numbers))
 
 
