@@ -11,8 +11,10 @@ import click
 import pytest
 
 import cxgov
+from cxgov.api import read_tree
 from cxgov.cli.main import COMMANDS, commands
 from cxgov.engines.demo import generate
+from cxgov.language.loading import load
 from cxgov.language.rules import RULES
 
 ROOT: Final = Path(__file__).parents[1]
@@ -162,3 +164,12 @@ def test_every_page_is_linked() -> None:
                 seen.add(target)
                 waiting.append(target)
     assert [named(page) for page in PAGES if page not in seen] == ["docs/README.md"]
+
+
+def test_the_policy_of_the_councils_page_is_valid() -> None:
+    """In the reference registry, to which its beneficiaries belong."""
+    (policy,) = re.findall(r"```yaml\n(.*?kind: Council.*?)```", text("council.md"), re.DOTALL)
+    tree, problems = read_tree(ROOT / "metrics")
+    registry, found = load({**tree, "metrics/council.yaml": policy.encode()})
+    assert registry is not None, [str(problem) for problem in (*problems, *found)]
+    assert registry.council is not None

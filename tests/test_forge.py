@@ -367,7 +367,9 @@ def test_the_commit_that_was_reviewed_may_be_githubs_own_merge(forge: Forge) -> 
     assert again(forge, 0) == [3]
 
 
-def test_a_run_of_another_event_or_head_is_not_taken(forge: Forge) -> None:
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_run_of_another_event_or_head_is_not_taken(forge: Forge, *, deaf: bool) -> None:
+    forge.deaf = deaf
     forge.pull(5, HEAD)
     forge.run(3, f"Gate 5 at {'b' * 40}")
     forge.run(4, f"Gate 55 at {HEAD}")

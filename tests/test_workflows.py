@@ -147,10 +147,10 @@ class World:
         of_event = {"number": number, "head": {"sha": head or self.forge.pulls[number]["head"]["sha"]}}
         return self.actions.run("cxgov-gate.yml", "gate", "pull_request_target", {"pull_request": of_event})
 
-    def group(self, number: int, head: str, base: str) -> Ran:
+    def group(self, number: int, head: str, base: str, into: str = "main") -> Ran:
         """The deciding job for a group, whose branch is made."""
         ref = self.queue(number, head, base)
-        event = {"head_ref": ref, "head_sha": head, "base_sha": base, "base_ref": "refs/heads/main"}
+        event = {"head_ref": ref, "head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{into}"}
         return self.actions.run("cxgov-gate.yml", "gate", "merge_group", {"merge_group": event})
 
     def queue(self, number: int, head: str, base: str) -> str:
@@ -483,6 +483,9 @@ def test_a_group_of_another_branch_or_an_older_one_is_no_answer(world: World) ->
     world.forge.pulls[5]["base"]["ref"] = "side"
     assert world.group(5, head, main).code == 2
     world.forge.pulls[5]["base"]["ref"] = "main"
+    found = world.group(5, head, main, into="side")
+    assert found.code == 2
+    assert "the group is for 'refs/heads/side'" in found.out
     repo.git("checkout", "-q", "main")
     repo.commit(README=b"elsewhere")
     world.push("main")

@@ -45,7 +45,7 @@ def judge(event: Event, rest: Rest, folder: Path, environment: Mapping[str, str]
         match event.name:
             case "pull_request_target":
                 numbers: tuple[int, ...] = (fields.number(event.payload, "pull_request", "number"),)
-                head = _of_request(event, rest, numbers[0], governed)
+                head = _of_request(event, rest, numbers[0])
                 clone.commit(head)
             case "merge_group":
                 head = _of_group(event, governed)
@@ -80,7 +80,7 @@ def _governed(event: Event, rest: Rest, folder: Path) -> str:
     return fields.text(rest.get(f"/repos/{event.repository}"), "default_branch")
 
 
-def _of_request(event: Event, rest: Rest, number: int, governed: str) -> str:
+def _of_request(event: Event, rest: Rest, number: int) -> str:
     """The commit that the request proposes, where it is still the one for which this run's check stands."""
     ran_for = fields.oid(event.payload, "pull_request", "head", "sha")
     now = pull_request(rest, event.repository, number)
@@ -89,8 +89,6 @@ def _of_request(event: Event, rest: Rest, number: int, governed: str) -> str:
         raise CannotSay(
             f"request #{number} has gone on from {ran_for[:12]} to {now.head[:12]}, which has a run of its own"
         )
-    if now.base != governed:
-        raise CannotSay(f"request #{number} is aimed at {now.base!r}, and the council governs {governed!r}")
     return now.head
 
 
