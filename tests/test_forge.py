@@ -16,8 +16,8 @@ from cxgov.forge.rest import Refused, Rest
 from cxgov.governance.failures import CannotSay
 from cxgov.governance.git import Repository
 from tests.forge_server import REPOSITORY, TOKEN, Forge, serving
+from tests.gating import review
 from tests.repos import Repo
-from tests.test_gate import review
 
 HEAD: Final = "a" * 40
 PULLS: Final = f"/repos/{REPOSITORY}/pulls"

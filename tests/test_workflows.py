@@ -19,8 +19,8 @@ import yaml
 from cxgov.forge import files
 from cxgov.forge.comments import TAG
 from tests.forge_server import BOT, REPOSITORY, TOKEN, Forge, serving
+from tests.gating import ACCOUNTS, Repo, council, documents, review
 from tests.support import Document, registry
-from tests.test_gate import ACCOUNTS, Repo, council, documents, review
 
 ROOT: Final = Path(__file__).parents[1]
 WORKFLOWS: Final = ROOT / ".github/workflows"

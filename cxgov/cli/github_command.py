@@ -29,12 +29,13 @@ def gate(*, registry: str | None) -> int:
     from cxgov.cli.gate_command import answered
     from cxgov.forge import comments, events, judging, pages
     from cxgov.governance.failures import CannotSay
+    from cxgov.ledger.entries import Altered
 
     try:
         event, rest = events.read_event(os.environ), events.rest_of(os.environ)
         found = judging.judge(event, rest, registry_folder(registry), os.environ, datetime.now(UTC))
-    except (CannotSay, api.InvalidRegistry, OSError) as failure:
-        text, code = str(failure), 2
+    except (Altered, CannotSay, api.InvalidRegistry, OSError) as failure:
+        text, code = str(failure), 5 if isinstance(failure, Altered) else 2
         said, page, notes = pages.failed_text(text), pages.failed_markdown(text), pages.failed_commands(text)
     else:
         code = answered(found.gated)
