@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cxgov.engines.answering import Answer, Drawn, Result, Steps
     from cxgov.engines.checking import Finding
     from cxgov.evaluation.judgements import Evaluation
+    from cxgov.evaluation.reviewed import Reviewed
     from cxgov.governance.bumping import Rewritten
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.gate import Gated
@@ -396,6 +397,44 @@ def gate(
     )
     with Repository(Path(folder), os.environ) as repository:
         return judge(repository, within(repository.top, Path(folder)), asked, os.environ)
+
+
+def review(
+    folder: str | Path = "metrics",
+    *,
+    trusted: str,
+    head: str,
+    reviews: Iterable[bytes] = (),
+    author: int | None = None,
+    connection: str | None = None,
+    period: str | None = None,
+    by: Iterable[str] = (),
+    draft: bool = False,
+    relations: Iterable[str] = (),
+    now: datetime | None = None,
+) -> "Reviewed":
+    """What a proposal changes, who must approve it, and on a connection the numbers of what moved.
+
+    The connection is the trusted commit's, its files lie in the folder, and ``relations`` are those that the proposal
+    may read beside the trusted commit's. Without a period it is the last closed one. Drafts are asked with ``draft``.
+
+    Raises:
+        CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
+        Refused: the period does not exist.
+    """
+    from cxgov.evaluation.asking import reached  # noqa: PLC0415  # as in evaluate
+    from cxgov.evaluation.reviewed import Reviewed  # noqa: PLC0415
+    from cxgov.evaluation.reviewing import Asked  # noqa: PLC0415
+    from cxgov.evaluation.reviewing import review as compared  # noqa: PLC0415
+
+    at = now or datetime.now(UTC)
+    gated = gate(folder, trusted=trusted, head=head, reviews=reviews, author=author, now=at)
+    if connection is None or gated.proposal is None or gated.registry is None or gated.proposed is None:
+        return Reviewed(gated, None)
+    asked = Asked(period=period, by=tuple(dict.fromkeys(by)), draft=draft, relations=tuple(relations), now=at)
+    access = reached(gated.registry, connection, Path(folder))
+    moved = gated.proposal.comparison.moved
+    return Reviewed(gated, compared(gated.registry, gated.proposed, moved, asked, access))
 
 
 def diff(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "Comparison":

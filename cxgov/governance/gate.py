@@ -47,9 +47,9 @@ _SPENT: Final = "spent: what was approved has been on the trusted side since"
 class Gated:
     """The gate's answer; no verdict where the proposal is no valid registry, as ``refused`` and ``problems`` say.
 
-    ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one and ``ref`` the
-    full name of the branch that it is of, where that is known. ``altered`` are approvals and frozen bytes that
-    the proposal changes, takes away or forges, whatever else it is.
+    ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one, ``proposed``
+    the merge's and ``ref`` the full name of the branch, where that is known. ``altered`` are approvals and frozen bytes
+    that the proposal changes, takes away or forges, whatever else it is.
     """
 
     trusted: str
@@ -58,6 +58,7 @@ class Gated:
     verdict: Verdict | None
     proposal: Proposal | None
     registry: Registry | None = None
+    proposed: Registry | None = None
     ref: str | None = None
     altered: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
@@ -164,6 +165,7 @@ class _Gate:
             verdict=judged,
             proposal=its,
             registry=trusted.registry if trusted else None,
+            proposed=result.side.registry,
             altered=tuple(finding.id for finding in its.comparison.findings if finding.change_class == "history"),
         )
 
