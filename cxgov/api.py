@@ -405,7 +405,7 @@ def review(
     trusted: str,
     head: str,
     reviews: Iterable[bytes] = (),
-    author: int | None = None,
+    authors: Iterable[int] = (),
     connection: str | None = None,
     period: str | None = None,
     by: Iterable[str] = (),
@@ -428,7 +428,7 @@ def review(
     from cxgov.evaluation.reviewing import review as compared  # noqa: PLC0415
 
     at = now or datetime.now(UTC)
-    gated = gate(folder, trusted=trusted, head=head, reviews=reviews, author=author, now=at)
+    gated = gate(folder, trusted=trusted, head=head, reviews=reviews, authors=authors, now=at)
     if connection is None or gated.proposal is None or gated.registry is None or gated.proposed is None:
         return Reviewed(gated, None)
     asked = Asked(period=period, by=tuple(dict.fromkeys(by)), draft=draft, relations=tuple(relations), now=at)

@@ -3,10 +3,11 @@
 0  yes
 1  no: an invalid registry (of ``validate``), data that breaks a declaration (of ``check``), a breach (of ``evaluate``),
    a change above ``editorial`` (of ``diff``), a version that is too small (of ``bump --check``), an approval that is
-   missing (of ``gate``)
-2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails
+   missing (of ``gate`` and ``review``)
+2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails,
+   a number that was asked for and could not be evaluated (of ``review``)
 3  a bug
-5  evidence that was altered (of ``gate``)
+5  evidence that was altered (of ``gate`` and ``review``)
 130  interrupted
 """
 
@@ -35,6 +36,7 @@ COMMANDS: Final = {
     "evaluate": "Say where metrics stand by their thresholds, and what their changes mean.",
     "diff": "Say what a change of the registry means and what it reaches.",
     "bump": "Write the versions that the changes of the registry need.",
+    "review": "Show what a proposal changes in meaning and in numbers, and who must approve it.",
     "gate": "Say whether a proposal may be merged.",
     "github": "What the workflows on GitHub call: the gate, its comment, its re-run.",
     "approve": "Show what a proposal changes and sign an approval of it.",

@@ -24,7 +24,7 @@ def as_text(comparison: Comparison) -> str:
     """A line for each finding with what it reaches, the versions that are not right, what moved, and the count."""
     lines = []
     for finding in comparison.findings:
-        lines.append(f"{finding.place}: {finding.change_class} {finding.kind} {finding.id}{_edit(finding)}")
+        lines.append(f"{finding.place}: {finding.change_class} {finding.kind} {finding.id}{edit_words(finding)}")
         reach = reach_words(finding.reach)
         lines += [f"    {reach}"] if reach else []
     for bump in comparison.bumps:
@@ -53,6 +53,19 @@ def reach_words(reach: Reach) -> str:
     return "; ".join(parts)
 
 
+def edit_words(finding: Finding) -> str:
+    """What became of a field, or of a whole document: goes on after the document's id."""
+    field = "".join(f" {'.'.join(finding.path)}" if finding.path else "")
+    old, new = (None if its is None else f"`{cut(its)}`" for its in (finding.old, finding.new))
+    match finding.how:
+        case "changed":
+            return f"{field}: {old} -> {new}"
+        case "renamed":
+            return f": renamed, {old} -> {new}"
+        case how:
+            return f"{field}: {how} {old or new}"
+
+
 def version_words(bump: Bump) -> str:
     """What is wrong with a version, or could be lower; nothing where it is right."""
     if bump.taken == "back":
@@ -63,18 +76,6 @@ def version_words(bump: Bump) -> str:
         why = "nothing of it changed" if bump.needed == "none" else f"a {bump.needed} change of {bump.old}"
         return f"version {bump.new} is larger than it must be: {why}, {bump.next} would do"
     return ""
-
-
-def _edit(finding: Finding) -> str:
-    field = "".join(f" {'.'.join(finding.path)}" if finding.path else "")
-    old, new = (None if its is None else f"`{_cut(its)}`" for its in (finding.old, finding.new))
-    match finding.how:
-        case "changed":
-            return f"{field}: {old} -> {new}"
-        case "renamed":
-            return f": renamed, {old} -> {new}"
-        case how:
-            return f"{field}: {how} {old or new}"
 
 
 def _version_lines(bump: Bump) -> list[str]:
@@ -89,7 +90,8 @@ def _version_lines(bump: Bump) -> list[str]:
     ]
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text as far as it is read."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
@@ -104,16 +106,19 @@ def _names(names: Iterable[str]) -> str:
 
 def as_json(comparison: Comparison) -> str:
     """The same, nothing cut off; its schema is ``schemas/output/diff.json``."""
-    return json_text(
-        {
-            "quiet": comparison.quiet,
-            "findings": [_finding_row(finding) for finding in comparison.findings],
-            "versions": [version_row(bump) for bump in comparison.bumps],
-            "moved": [
-                {"metric": its.id, "overlay": its.overlay, "old": its.old, "new": its.new} for its in comparison.moved
-            ],
-        }
-    )
+    return json_text(fields(comparison))
+
+
+def fields(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as an object."""
+    return {
+        "quiet": comparison.quiet,
+        "findings": [_finding_row(finding) for finding in comparison.findings],
+        "versions": [version_row(bump) for bump in comparison.bumps],
+        "moved": [
+            {"metric": its.id, "overlay": its.overlay, "old": its.old, "new": its.new} for its in comparison.moved
+        ],
+    }
 
 
 def _finding_row(finding: Finding) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def as_markdown(comparison: Comparison) -> str:
     parts = [f"**{escaped(summary(comparison))}**"]
     if comparison.findings:
         order = sorted(comparison.findings, key=lambda its: -CHANGE_CLASSES.index(its.change_class))
-        parts.append(table(["class", "document", "field", "before", "after", "reaches"], map(_cells, order)))
+        parts.append(table(["class", "document", "field", "before", "after", "reaches"], map(cells, order)))
     wrong = [bump for bump in comparison.bumps if not bump.enough]
     if wrong:
         rows = [[escaped(f"{its.kind} {its.id}"), its.old, its.new, its.next] for its in wrong]
@@ -190,10 +195,11 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(finding: Finding) -> list[str]:
+def cells(finding: Finding) -> list[str]:
+    """A row of the table: class, document, field, before, after, what it reaches."""
     how = "" if finding.how == "changed" else finding.how
     field = ".".join(finding.path)
-    old, new = ("" if its is None else escaped(_cut(its)) for its in (finding.old, finding.new))
+    old, new = ("" if its is None else escaped(cut(its)) for its in (finding.old, finding.new))
     return [
         f"**{escaped(finding.change_class)}**",
         escaped(f"{finding.kind} {finding.id}"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from cxgov.governance.gate import Gated
 from cxgov.governance.verdict import Demand, Verdict
@@ -12,40 +13,53 @@ from cxgov.reports.markdown import escaped
 
 def as_text(gated: Gated) -> str:
     """The answer, then every finding with who must approve it, who counts, who does not and what is missing."""
-    lines = [f"{_answer(gated)}  {gated.head[:12]} into {gated.trusted[:12]}"]
-    lines += [f"  {visible(its.path)}: {visible(its.reason)}" for its in gated.refused]
-    lines += [f"  {problem}" for problem in gated.problems]
+    return "\n".join([f"{answer(gated)}  {gated.head[:12]} into {gated.trusted[:12]}", *lines(gated)]) + "\n"
+
+
+def lines(gated: Gated) -> list[str]:
+    """What the answer rests on."""
+    found = [f"  {visible(its.path)}: {visible(its.reason)}" for its in gated.refused]
+    found += [f"  {problem}" for problem in gated.problems]
     if gated.verdict is not None:
-        lines += [line for demand in gated.verdict.demands for line in _demand(demand)]
-        lines += [f"  veto of {visible(its.person)}: {visible(its.origin)}" for its in gated.verdict.vetoes]
-        lines += [f"  {visible(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
-        lines += [
+        found += [line for demand in gated.verdict.demands for line in _demand(demand)]
+        found += [f"  veto of {visible(its.person)}: {visible(its.origin)}" for its in gated.verdict.vetoes]
+        found += [f"  {visible(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
+        found += [
             f"  ignored: {visible(its.who)}, {visible(its.origin)}: {visible(its.why)}" for its in gated.verdict.ignored
         ]
         if not gated.verdict.demands and not gated.verdict.faults and not gated.verdict.moved:
-            lines.append("  nothing that is governed changes")
-    return "\n".join(lines) + "\n"
+            found.append("  nothing that is governed changes")
+    return found
 
 
 def as_markdown(gated: Gated) -> str:
     """The answer with a table of what is asked: for a comment beside the proposal."""
-    lines = [f"### {_answer(gated)}", ""]
-    lines += [f"- {escaped(its.path)}: {escaped(its.reason)}" for its in gated.refused]
-    lines += [f"- {escaped(str(problem.place))}: {escaped(problem.message)}" for problem in gated.problems]
+    return "\n".join([f"### {answer(gated)}", "", *markdown_lines(gated)]).rstrip() + "\n"
+
+
+def markdown_lines(gated: Gated) -> list[str]:
+    """What the answer rests on, as Markdown."""
+    found = [f"- {escaped(its.path)}: {escaped(its.reason)}" for its in gated.refused]
+    found += [f"- {escaped(str(problem.place))}: {escaped(problem.message)}" for problem in gated.problems]
     if gated.verdict is not None:
-        lines += _table(gated.verdict)
-        lines += [f"- veto of {escaped(its.person)}: {escaped(its.origin)}" for its in gated.verdict.vetoes]
-        lines += [f"- {escaped(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
-        lines += [
+        found += _table(gated.verdict)
+        found += [f"- veto of {escaped(its.person)}: {escaped(its.origin)}" for its in gated.verdict.vetoes]
+        found += [f"- {escaped(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
+        found += [
             f"- ignored: {escaped(its.who)}, {escaped(its.origin)}: {escaped(its.why)}" for its in gated.verdict.ignored
         ]
-    return "\n".join(lines).rstrip() + "\n"
+    return found
 
 
 def as_json(gated: Gated) -> str:
     """The same as one JSON object; its schema is ``schemas/output/gate.json``."""
+    return json.dumps(fields(gated), indent=2, ensure_ascii=False) + "\n"
+
+
+def fields(gated: Gated) -> dict[str, Any]:
+    """The answer as an object."""
     verdict = gated.verdict
-    answer = {
+    return {
         "passed": gated.passed,
         "trusted": gated.trusted,
         "head": gated.head,
@@ -61,7 +75,6 @@ def as_json(gated: Gated) -> str:
         if verdict
         else [],
     }
-    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
 def points(gated: Gated) -> Iterator[Point]:
@@ -93,7 +106,8 @@ def points(gated: Gated) -> Iterator[Point]:
         yield Point(code="fault", title="no approval heals it", level="error", message=fault, place=None)
 
 
-def _answer(gated: Gated) -> str:
+def answer(gated: Gated) -> str:
+    """The answer in two or three words."""
     if gated.verdict is None:
         return "not a valid registry"
     return "approved" if gated.passed else "not approved"
@@ -111,7 +125,8 @@ def _edit(demand: Demand) -> str:
             return f"{what} {finding.how}" + (f": {finding.old} -> {finding.new}" if finding.old else "")
 
 
-def _asks(demand: Demand) -> str:
+def asks(demand: Demand) -> str:
+    """What a rule asks for."""
     rule = demand.rule
     if rule is None:
         return "nobody can approve it"
@@ -127,7 +142,7 @@ def _demand(demand: Demand) -> Iterator[str]:
     moves = [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]
     if moves:
         yield f"      reaches {', '.join(moves)}"
-    yield f"      needs {_asks(demand)}"
+    yield f"      needs {asks(demand)}"
     if demand.counted:
         yield f"      counted: {', '.join(f'{its.person} ({visible(its.seat)})' for its in demand.counted)}"
     for its in demand.ignored:
@@ -150,7 +165,7 @@ def _table(verdict: Verdict) -> list[str]:
             finding.change_class,
             _edit(demand),
             ", ".join([*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]),
-            _asks(demand),
+            asks(demand),
             ", ".join(its.person for its in demand.counted),
             "; ".join(demand.missing),
         ]
@@ -177,7 +192,7 @@ def _demand_fields(demand: Demand) -> dict[str, object]:
         "reaches": [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays],
         **_place(finding.place),
         "policy": demand.policy,
-        "needs": _asks(demand),
+        "needs": asks(demand),
         "met": demand.met,
         "counted": [{"person": its.person, "seat": its.seat} for its in demand.counted],
         "not_counted": [{"who": its.who, "origin": its.origin, "why": its.why} for its in demand.ignored],
