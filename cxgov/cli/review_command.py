@@ -62,7 +62,8 @@ def command(
 
     BASE is the trusted commit: its policy decides, and its connection is the one on which both sides are asked, as of
     one instant. The exit code is that of `gate`: 0, 1 where something is missing, 2 where nothing can be said, 4 where
-    a frozen period is moved, 5 where what was approved or frozen is altered. It is 2 too where a number was asked for that could not be evaluated.
+    a frozen period is moved, 5 where what was approved or frozen is altered. It is 2 too where a number was asked for
+    that could not be evaluated.
 
     \b
     cxgov review origin/main HEAD --reviews reviews.json --connection demo

@@ -55,14 +55,19 @@ def trusted_floor(trusted: Registry, proposed: Registry, metric: Metric, before:
     return found
 
 
-def no_less_hidden(trusted: Registry, proposed: Registry, before: Mapping[str, str]) -> Registry:
+def no_less_hidden(
+    trusted: Registry, proposed: Registry, before: Mapping[str, str], overlays_before: Mapping[str, str]
+) -> Registry:
     """The proposed registry, in which no metric is shown with fewer rows than the trusted side asks for."""
     metrics = dict(proposed.metrics)
     for metric in proposed.metrics.values():
         least = trusted_floor(trusted, proposed, metric, before).fewest
         if least > floor_of(proposed, metric).fewest:
             metrics[metric.id] = replace(metric, min_sample=least)
-    overlays = {key: _no_lower(overlay, trusted.overlays.get(key)) for key, overlay in proposed.overlays.items()}
+    overlays = {
+        key: _no_lower(overlay, trusted.overlays.get(overlays_before.get(key, key)))
+        for key, overlay in proposed.overlays.items()
+    }
     return replace(proposed, metrics=metrics, overlays=overlays)
 
 

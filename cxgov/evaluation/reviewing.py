@@ -122,7 +122,7 @@ class _Reviewing:
         relations = [*self.access.relations, *self.asked.relations]
         after = replace(
             before,
-            registry=no_less_hidden(self.trusted, self.proposed, self.metrics),
+            registry=no_less_hidden(self.trusted, self.proposed, self.metrics, self.overlays),
             period=self.new_period,
             forbidden=lambda sources: forbidden(self.trusted, sources, relations),
         )

@@ -105,7 +105,7 @@ def _outcomes(numbers: Numbers) -> str:
     if not counts:
         return "No metric's meaning moved." if not numbers.drafts else "Only drafts moved."
     said = ", ".join(f"{counts[its]} {word}" for its, word in _OUTCOMES.items() if counts[its])
-    return f"Of {_many(len(numbers.compared), 'number')} {said}."
+    return f"Numbers: {said}."
 
 
 # --- numbers ---
