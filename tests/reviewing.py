@@ -10,8 +10,8 @@ import duckdb
 from cxgov.api import review
 from cxgov.evaluation.reviewed import Compared, Reviewed
 from cxgov.language.model import Source
-from tests.support import Document, Rows, into_duckdb, metric, registry, registry_of, source
 from tests.gating import Repo, council
+from tests.support import Document, Rows, into_duckdb, metric, registry, registry_of, source
 
 # Ten days and a little after the third quarter of 2026, so that it is the last closed one.
 NOW: Final = datetime(2026, 10, 20, tzinfo=UTC)

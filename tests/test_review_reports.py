@@ -19,10 +19,10 @@ from cxgov.engines.demo import generate
 from cxgov.evaluation.reviewed import Compared, Number, Pair
 from cxgov.reports.pairs import picture
 from cxgov.reports.reviewing import shown
+from tests.gating import ACCOUNTS, review
 from tests.judged import HOSTILE
 from tests.reviewing import NOW, World, answers, major, nps, people, policy, promoters, rows
 from tests.support import Document, exclusion, metric, overlay, registry_of, sampling, tree
-from tests.gating import ACCOUNTS, review
 from tests.test_outputs import held, schema_of
 
 ROOT: Final = Path(__file__).parents[1]
