@@ -1,4 +1,4 @@
-"""``python -m bench [start|reading|compiling|running|sampling|coverage]``: each prints its rows; all without a name."""
+"""``python -m bench [NAME ...]``: each prints its rows; without a name all of them do, in the order of the last table."""
 
 import shutil
 import sys
@@ -153,6 +153,14 @@ def coverage() -> None:
         sys.exit("some claims did not hold")
 
 
+def freezing() -> None:
+    """A quarter of 1,000 metrics frozen, how much that takes, and compiling from a ledger of 40 quarters."""
+    from bench.freezing import measure  # noqa: PLC0415  # as compiling
+
+    print(_TABLE)
+    measure()
+
+
 _RELATIONSHIP = "survey = 'relationship' AND channel <> 'internal' AND score BETWEEN 0 AND 10"
 _CONTACT = "survey = 'contact' AND channel <> 'internal'"
 
@@ -197,6 +205,7 @@ _ALL = {
     "running": running,
     "sampling": sampling,
     "coverage": coverage,
+    "freezing": freezing,
 }
 
 if __name__ == "__main__":

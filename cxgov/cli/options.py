@@ -190,7 +190,10 @@ def write_out(text: str, target: str | None) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all; what is no regular file, as a pipe, is written to and not replaced."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     if not path.parent.is_dir():
         raise click.ClickException(f"{path} cannot be written: {path.parent} is not a folder.")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
