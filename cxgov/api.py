@@ -406,6 +406,7 @@ def review(
     head: str,
     reviews: Iterable[bytes] = (),
     authors: Iterable[int] = (),
+    ref: str | None = None,
     connection: str | None = None,
     period: str | None = None,
     by: Iterable[str] = (),
@@ -428,7 +429,7 @@ def review(
     from cxgov.evaluation.reviewing import review as compared  # noqa: PLC0415
 
     at = now or datetime.now(UTC)
-    gated = gate(folder, trusted=trusted, head=head, reviews=reviews, authors=authors, now=at)
+    gated = gate(folder, trusted=trusted, head=head, reviews=reviews, authors=authors, ref=ref, now=at)
     if connection is None or gated.proposal is None or gated.registry is None or gated.proposed is None:
         return Reviewed(gated, None)
     asked = Asked(period=period, by=tuple(dict.fromkeys(by)), draft=draft, relations=tuple(relations), now=at)

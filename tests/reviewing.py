@@ -101,7 +101,7 @@ class World(Repo):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        (folder / ".git/info/exclude").write_text(".data/\n", encoding="utf-8")
+        self.write({".git/info/exclude": ".data/\n"})
 
     def fill(self, data: Mapping[str, Rows], documents: Iterable[Document], name: str = "data.duckdb") -> list[Source]:
         """Writes the relations of documents to a file; gives their sources."""

@@ -102,7 +102,7 @@ def test_an_approval_that_is_taken_away_is_worse_than_a_number_that_is_missing(w
     world.commit(*world.whole([*BASE, major(nps(measure=promoters(7)))]))
     (world.folder / "metrics/.data/data.duckdb").unlink()
     code, text = printed(world, "text")
-    assert (code, "history is altered: Path metrics/approvals/" in " ".join(text.split())) == (5, True)
+    assert (code, "approved or frozen is altered: metrics/approvals/" in " ".join(text.split())) == (5, True)
 
 
 def test_the_text_begins_with_the_decision(world: World) -> None:

@@ -7,6 +7,7 @@
 2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails,
    a number that was asked for and could not be evaluated (of ``review``)
 3  a bug
+4  a frozen period is moved (of ``gate`` and ``review``)
 5  evidence that was altered (of ``gate`` and ``review``)
 130  interrupted
 """

@@ -19,14 +19,19 @@ _WIDEST = 120
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Reviews as GitHub's API gives them, a list or a list of pages; may be repeated.",
+    help="Reviews of a request as GitHub's API gives them, a list or a list of pages; may be repeated.",
 )
 @click.option(
     "--author",
-    type=int,
     multiple=True,
+    type=int,
     metavar="ACCOUNT",
-    help="Number of the account that opened the request; may be repeated.",
+    help="Number of the account that opened it; may be repeated.",
+)
+@click.option(
+    "--ref",
+    metavar="NAME",
+    help="Full name of the branch that is trusted, e.g. refs/heads/main, where BASE is a commit.",
 )
 @click.option("--connection", metavar="NAME", help="Compare the numbers too, on a connection of BASE.")
 @click.option("--period", metavar="PERIOD", help="A period of the calendar. Default: the last one that has closed.")
@@ -48,6 +53,7 @@ def command(
     head: str,
     reviews: tuple[Path, ...],
     author: tuple[int, ...],
+    ref: str | None,
     connection: str | None,
     period: str | None,
     by: tuple[str, ...],
@@ -62,8 +68,8 @@ def command(
 
     BASE is the trusted commit: its policy decides, and its connection is the one on which both sides are asked, as of
     one instant. The exit code is that of `gate`: 0, 1 where something is missing, 2 where nothing can be said, 4 where
-    a frozen period is moved, 5 where what was approved or frozen is altered. It is 2 too where a number was asked for
-    that could not be evaluated.
+    a frozen period is moved, 5 where what was approved or frozen is altered. It is at least 2 where a number was asked
+    for that could not be evaluated.
 
     \b
     cxgov review origin/main HEAD --reviews reviews.json --connection demo
@@ -79,6 +85,7 @@ def command(
             head=head,
             reviews=[path.read_bytes() for path in reviews],
             authors=author,
+            ref=ref,
             connection=connection,
             period=period,
             by=by,

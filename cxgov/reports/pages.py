@@ -209,11 +209,11 @@ def _who(parent: ET.Element, gated: Gated) -> None:
     if verdict is None:
         return
     said = [f"veto of {veto.person}: {veto.origin}" for veto in verdict.vetoes]
-    for each in (*said, *verdict.faults):
+    for each in (*said, *verdict.moved, *verdict.faults):
         _text(_box(parent, "card"), "p", each, "missing")
     for demand in verdict.demands:
         _demand(parent, demand)
-    if not verdict.demands and not verdict.faults:
+    if not verdict.demands and not verdict.faults and not verdict.moved:
         _text(parent, "p", "Nothing that is governed changes.")
     _ignored(parent, verdict)
 

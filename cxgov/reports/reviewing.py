@@ -52,7 +52,8 @@ def sentences(reviewed: Reviewed) -> list[str]:
     gated, numbers = reviewed.gated, reviewed.numbers
     if gated.proposal is None:
         count = len(gated.refused) + len(gated.problems)
-        return [f"The merge would be no valid registry: {_many(count, 'problem')}."]
+        said = [f"The merge would be no valid registry: {_many(count, 'problem')}."]
+        return [*said, *([f"Also {_altered(reviewed)}."] if gated.altered else [])]
     found = [_counted(gated.proposal.comparison), _verdict(reviewed)]
     if numbers is not None:
         found += [_outcomes(numbers)]
@@ -95,9 +96,13 @@ def _verdict(reviewed: Reviewed) -> str:
     lacking = [what if count == 1 else f"{what} (for {count} changes)" for what, count in counts.items()]
     parts = [f"missing {_joined(lacking)}"] if lacking else []
     parts += [f"veto of {_joined(its.person for its in verdict.vetoes)}"] if verdict.vetoes else []
-    parts += [_joined(verdict.faults)] if verdict.faults else []
-    parts += [f"history is altered: {_joined(verdict.touched)}"] if verdict.touched else []
+    parts += [_joined((*verdict.moved, *verdict.faults))] if verdict.moved or verdict.faults else []
+    parts += [_altered(reviewed)] if reviewed.gated.altered else []
     return f"{said}: {'; '.join(parts)}." if parts else f"{said}."
+
+
+def _altered(reviewed: Reviewed) -> str:
+    return f"what was approved or frozen is altered: {_joined(reviewed.gated.altered)}"
 
 
 def _outcomes(numbers: Numbers) -> str:
