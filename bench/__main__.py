@@ -1,4 +1,4 @@
-"""``python -m bench [NAME ...]``: each prints its rows; without a name all of them do, in the order of the last table."""
+"""``python -m bench [NAME ...]``: each prints its rows; without a name all of them do, in the order of `_ALL`."""
 
 import shutil
 import sys
