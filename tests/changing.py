@@ -232,7 +232,7 @@ _VALUES: Final[Mapping[Key, Mapping[str, Any]]] = {
     },
     ("Council", "council"): {
         "formerly": ["board"],
-        "members.4": {
+        "members.6": {
             "person": "eve", "seat": "finance", "team": "support", "github": 1005, "since": "2026-01-01",
             "until": "2028-01-01", "emails": ["eve@example.org"],
             "keys": [KEYS[0], {"key": KEYS[1], "until": "2027-07-01", "revoked": "2027-06-01"}],

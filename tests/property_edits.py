@@ -189,17 +189,17 @@ _OWN: Final[Mapping[Property, tuple[Any, ...]]] = {
     ("Overlay", "thresholds"): ("dutch", {"thresholds": None}),
     ("Overlay", "min_sample"): ("dutch", {"min_sample": 41}),
     ("Council", "sequence"): ("council", {"sequence": 4}),
-    ("Council", "members"): ("council", {"members.4": None}),
+    ("Council", "members"): ("council", {"members.6": None}),
     **{
-        ("Council", f"members.[].{key}"): ("council", {f"members.4.{key}": value})
+        ("Council", f"members.[].{key}"): ("council", {f"members.6.{key}": value})
         for key, value in {
             "person": "fay", "seat": "law", "team": None, "github": 99, "emails": ["fay@example.org"],
             "keys": [KEYS[0]], "since": None, "until": "2029-01-01",
         }.items()
     },
-    ("Council", "members.[].keys.[].key"): ("council", {"members.4.keys.1.key": KEYS[2]}),
-    ("Council", "members.[].keys.[].until"): ("council", {"members.4.keys.1.until": None}),
-    ("Council", "members.[].keys.[].revoked"): ("council", {"members.4.keys.1.revoked": "2027-06-02"}),
+    ("Council", "members.[].keys.[].key"): ("council", {"members.6.keys.1.key": KEYS[2]}),
+    ("Council", "members.[].keys.[].until"): ("council", {"members.6.keys.1.until": None}),
+    ("Council", "members.[].keys.[].revoked"): ("council", {"members.6.keys.1.revoked": "2027-06-02"}),
     ("Council", "rules"): ("council", {"rules.0": None}),
     **{
         ("Council", f"rules.[].{key}"): ("council", {f"rules.4.{key}": value})
@@ -213,7 +213,7 @@ _OWN: Final[Mapping[Property, tuple[Any, ...]]] = {
     ("Council", "guards"): ("council", {"guards.Makefile": "policy"}),
     ("Council", "guards.*"): ("council", {"guards.CODEOWNERS": "editorial"}),
     ("Council", "beneficiaries"): ("council", {"beneficiaries": None}),
-    ("Council", "beneficiaries.*"): ("council", {"beneficiaries.answer_time": ["bo"]}),
+    ("Council", "beneficiaries.*"): ("council", {"beneficiaries.answer_time": ["hal"]}),
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """A document of kind Council to its model object: members, their keys, and whether the rules can be met."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 from cxgov.language.building import Builder
@@ -135,20 +137,35 @@ def _can_be_met(builder: Builder, data: Map, rule: Requirement, members: tuple[M
         message = f"quorum 0 for {listed(rule.classes)}: nobody would have to approve"
         builder.refuse(QUORUM, at, message, "Write at least 1; 0 stands only beside `classes: [editorial]`.")
         return
+    gap = gap_of(rule, members)
+    if gap is not None:
+        at = at if gap.seat is None else data["seats"].items_at[rule.seats.index(gap.seat)]
+        builder.refuse(QUORUM, at, gap.message, gap.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why a rule cannot be met, whoever is asked: too few are left, or a ``seat`` has no holder."""
+
+    message: str
+    seat: str | None = None
+    fix: str = ""
+
+
+def gap_of(rule: Requirement, members: tuple[Member, ...], unheard: Collection[str] = ()) -> Gap | None:
+    """What a rule lacks once one member, who may be the author, is left out, and the persons who are not heard."""
     able = [member for member in members if member.has_term and rule.counts(member) and _can_say(rule, member)]
+    able = [member for member in able if member.person not in unheard]
     told = " who can sign" if rule.evidence == "signed" else ""
     for author in able or members[:1]:
         rest = [member for member in able if member is not author]
         if len(rest) < rule.quorum:
-            message = f"quorum {rule.quorum}, and without {author.person!r} {len(rest)} are left{told}"
-            builder.refuse(QUORUM, at, message)
-            return
-        for i, seat in enumerate(rule.seats):
+            return Gap(f"quorum {rule.quorum}, and without {author.person!r} {len(rest)} are left{told}")
+        for seat in rule.seats:
             if not any(member.seat == seat for member in rest):
                 message = f"without {author.person!r} nobody{told} holds seat {seat!r}, which must approve"
-                fix = "Give the seat a second holder, or leave it out of `seats:`."
-                builder.refuse(QUORUM, data["seats"].items_at[i], message, fix)
-                return
+                return Gap(message, seat, "Give the seat a second holder, or leave it out of `seats:`.")
+    return None
 
 
 def _can_say(rule: Requirement, member: Member) -> bool:
