@@ -15,6 +15,7 @@ import cxgov
 from cxgov.cli import memory as memory_module
 from cxgov.cli.main import BUG, CANNOT_SAY, COMMANDS, INTERRUPTED, NO, OK, exit_code
 from cxgov.cli.memory import validate_with_memory
+from cxgov.cli.options import write_out
 from cxgov.evaluation.judgements import Evaluation
 from tests.judged import PICTURES, evaluation
 
@@ -370,6 +371,7 @@ owner: cx
 members:
   - {person: ana, seat: cx, github: 1, until: 2100-01-01}
   - {person: bo, seat: cx, github: 2, until: 2100-01-01}
+  - {person: cy, seat: cx, github: 3, until: 2100-01-01}
 rules:
   - {classes: [overlay], quorum: 1, scope: {overlay: chat}}
   - {classes: [formula], quorum: 1, metrics: [csat]}
@@ -662,3 +664,14 @@ def test_the_wheel_installs_and_runs(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith(str(target))
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """`--into /dev/null`, as root, would take the device from everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_out("said", str(pipe))
+    assert os.read(reader, 10) == b"said"
+    os.close(reader)
+    assert pipe.is_fifo()

@@ -18,7 +18,7 @@ from cxgov.reports.evaluations import as_json as evaluation_as_json
 from cxgov.reports.results import as_json
 from tests.changing import registry_in, trees_of_changes
 from tests.judged import PICTURES, evaluation
-from tests.support import LATER, Maker, metric, source
+from tests.support import LATER, Maker, metric, overlay, source
 
 ROOT: Final = Path(__file__).parents[1]
 OUTPUTS: Final = ROOT / "schemas" / "output"
@@ -154,6 +154,15 @@ def test_run_with_every_type_and_status(make: Maker) -> None:
     assert {row["good_status"] for row in data["rows"]} == {"suppressed", "no_data"}
     assert {row["partial"] for row in data["rows"]} == {True, False}
     assert "1234567890123456.78" in {row["paid"] for row in data["rows"]}
+
+
+def test_run_names_the_overlay(make: Maker) -> None:
+    """An answer that was asked of fewer rows says so."""
+    world = make([EVENTS, *METRICS, overlay("calls", ["seen"], "kind = 'call'")], {"events": []})
+    for name in ("calls", None):
+        query = Query(metrics=("seen",), period="2026-01", overlay=name)
+        [data] = held("run", as_json(answers(world.loaded, query, connection="duckdb", now=LATER)))["answers"]
+        assert data["overlay"] == name
 
 
 def test_run_without_a_period(make: Maker) -> None:

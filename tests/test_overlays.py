@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cxgov.api import Loaded, Query, attrition, compile, load, run  # noqa: A004  # the field's word for it
 from cxgov.cli.main import exit_code
 from cxgov.compiler.query import Refused
+from cxgov.evaluation.evaluating import chosen
 from cxgov.language.expressions import parse
 from cxgov.language.model import Derived, Dimension, Overlay, Registry
 from tests.support import (
@@ -343,3 +344,30 @@ def test_the_command_says_that_an_id_is_old(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out.splitlines()[:2] == ["-- panel_nps by low", "-- overlay dutch"]
     assert exit_code([*ask, "nps", "--overlay", "dutch"]) == 2
     assert "overlay 'dutch' does not narrow 'nps'" in capsys.readouterr().err
+
+
+def test_what_is_shown_and_judged_answers_to_old_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A threshold by its own old id, and by that of its metric; a present id is never taken for an old one."""
+    old = {
+        "id: panel_nps\n": "id: panel_nps\nformerly: [jury_nps]\n",
+        "id: panel_nps_quarter\n": "id: panel_nps_quarter\nformerly: [jury_quarter]\n",
+    }
+    for path in BASE.rglob("*.yaml"):
+        target = tmp_path / path.relative_to(BASE)
+        target.parent.mkdir(exist_ok=True)
+        text = path.read_text(encoding="utf-8")
+        for line, more in old.items():
+            text = text.replace(line, more)
+        target.write_text(text, encoding="utf-8")
+    said = {}
+    for identity in ("panel_nps", "jury_nps"):
+        assert exit_code(["show", identity, "--registry", str(tmp_path)]) == 0
+        said[identity] = capsys.readouterr()
+    assert said["jury_nps"] == (said["panel_nps"].out, "jury_nps is now panel_nps\n")
+    registry = load(tmp_path).registry
+    for name in ("panel_nps_quarter", "jury_quarter", "panel_nps", "jury_nps"):
+        assert [its.id for its in chosen(registry, [name])] == ["panel_nps_quarter"]
+    with pytest.raises(Refused, match="threshold 'jury' does not exist"):
+        chosen(registry, ["jury"])
+    assert exit_code(["evaluate", "jury_quarter", "--period", "2026-Q9", "--registry", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("jury_quarter is now panel_nps_quarter\n")

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from cxgov.cli.options import format_option, loaded, progress, registry_option, write_out, write_whole
+from cxgov.cli.options import (
+    format_option,
+    loaded,
+    present_ids,
+    progress,
+    registry_option,
+    write_out,
+    write_whole,
+)
 
 
 @click.command("evaluate")
@@ -47,6 +55,8 @@ def command(
     from cxgov.reports import evaluations as printers
 
     known = loaded(registry)
+    metrics, thresholds = known.registry.metrics.values(), known.registry.thresholds.values()
+    wanted = present_ids([*metrics, *thresholds], wanted)
     with progress("evaluating"):
         found = api.evaluate(known, wanted, period=period, connection=connection, history=history)
     if form == "text":

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from cxgov.api import Loaded, Query
+    from cxgov.language.model import Document
     from cxgov.ledger.freezing import Freezing
     from cxgov.ledger.readings import Reading
 
@@ -154,7 +155,7 @@ def say_of(asked: "Query", readings: "Sequence[Reading]") -> None:
     from cxgov.compiler.narrowing import renamed
 
     for reading in readings:
-        now = renamed(reading.registry, reading.query)
+        now = renamed(reading.registry.metrics.values(), reading.query.metrics)
         for old, identity in zip(asked.metrics, reading.query.metrics, strict=True):
             known = now.get(identity, identity)
             if old != known:
@@ -165,6 +166,17 @@ def say_of(asked: "Query", readings: "Sequence[Reading]") -> None:
         if moved:
             mean = "means" if len(moved) == 1 else "mean"
             click.echo(f"a break: from {after.query.start} on {', '.join(moved)} {mean} something else", err=True)
+
+
+def present_ids(known: "Collection[Document]", asked: Iterable[str]) -> tuple[str, ...]:
+    """Ids of documents as they are now; says which of them are old ones."""
+    from cxgov.compiler.narrowing import renamed
+
+    asked = tuple(asked)
+    now = renamed(known, asked)
+    for old, identity in now.items():
+        click.echo(f"{old} is now {identity}", err=True)
+    return tuple(now.get(identity, identity) for identity in asked)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import click
 
-from cxgov.cli.options import format_option, loaded, registry_option
+from cxgov.cli.options import format_option, loaded, present_ids, registry_option
 
 
 @click.command("show")
@@ -16,6 +16,7 @@ def command(metric: str, form: str, registry: str | None) -> None:
     from cxgov.reports import registry as printers
 
     known = loaded(registry).registry
+    [metric] = present_ids(known.metrics.values(), [metric])
     if metric not in known.metrics:
         near = nearest(metric, known.metrics)
         raise Refused(f"metric {metric!r} does not exist{near}", f"Metrics: {listed(sorted(known.metrics))}.")

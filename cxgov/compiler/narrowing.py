@@ -3,27 +3,29 @@
 Nothing here is called for a question without an overlay, so an overlay cannot move what is asked without it.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr
-from cxgov.language.model import Derived, Metric, Overlay, Registry, Source
+from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Source
 
 
-def renamed(registry: Registry, query: Query) -> dict[str, str]:
-    """The ids that are asked and that metrics had before, each with the present one."""
-    unknown = [identity for identity in dict.fromkeys(query.metrics) if identity not in registry.metrics]
+def renamed(known: Collection[Document], asked: Iterable[str]) -> dict[str, str]:
+    """The ids that are asked and that documents had before, each with the present one."""
+    ids = {document.id for document in known}
+    unknown = [identity for identity in dict.fromkeys(asked) if identity not in ids]
     if not unknown:
         return {}
-    present = {old: metric.id for metric in registry.metrics.values() for old in metric.formerly}
+    present = {old: document.id for document in known for old in document.formerly}
     return {identity: present[identity] for identity in unknown if identity in present}
 
 
 def present(registry: Registry, query: Query) -> Query:
     """The question by present ids."""
-    now = renamed(registry, query)
+    now = renamed(registry.metrics.values(), query.metrics)
     if not now:
         return query
     return replace(query, metrics=tuple(now.get(identity, identity) for identity in query.metrics))

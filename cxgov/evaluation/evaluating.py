@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from cxgov.compiler.narrowing import renamed
 from cxgov.compiler.overlap_sql import COLUMNS, overlap
 from cxgov.compiler.periods import Bucket, Period, bucket_around, bucket_name, named_period
 from cxgov.compiler.planning import plan
@@ -62,7 +63,8 @@ def chosen(registry: Registry, wanted: Sequence[str]) -> list[Threshold]:
     if not thresholds:
         raise Refused("the registry has no threshold", "Write a document of kind Threshold.")
     found: dict[str, Threshold] = {} if wanted else {key: thresholds[key] for key in sorted(thresholds)}
-    for name in wanted:
+    old = renamed([*registry.metrics.values(), *thresholds.values()], wanted)
+    for name in (old.get(its, its) for its in wanted):
         its = [threshold for key, threshold in sorted(thresholds.items()) if name in {key, threshold.metric}]
         if not its:
             known = name in registry.metrics

@@ -58,6 +58,7 @@ def answer_fields(answer: "Answer", steps: "Sequence[Steps] | None" = None) -> d
     plan = result.compiled.plan
     fields: dict[str, Any] = {
         "metrics": list(plan.query.metrics),
+        "overlay": plan.query.overlay,
         "standing": statement.standing.value.lower(),
         "because": statement.because,
         "closures": dict(statement.reading.closures),
