@@ -1,7 +1,10 @@
 """Freezing a period: what is written, what is refused, what a frozen period still says when all else has moved."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from cxgov.compiler.sql import to_sql
 from cxgov.governance.failures import CannotSay
 from cxgov.language.model import Registry
 from cxgov.ledger.certificates import Standing
+from cxgov.ledger.circumstances import programs
 from cxgov.ledger.entries import Altered, Ledger, read_entry
 from cxgov.ledger.folder import TakenMeanwhile, read_ledger, write_freezing
 from cxgov.ledger.forms import canonical_json, digest
@@ -502,3 +506,74 @@ def test_a_loaded_registry_is_answered_by_its_ledger_too(home: Frozen) -> None:
     loaded: Loaded = load(home.folder)
     [one] = statements(loaded, Query(metrics=("nps",), period="2026-Q1"))
     assert one.standing is Standing.CERTIFIED
+
+
+# --- another version of sqlglot ---
+
+OTHER: Final = "30.16.0"
+
+
+@pytest.fixture(scope="module")
+def other_sqlglot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with another version of sqlglot, for a process of its own."""
+    folder = tmp_path_factory.mktemp("sqlglot")
+    fetch = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    done = subprocess.run([*fetch, "--target", folder, f"sqlglot=={OTHER}"], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"sqlglot {OTHER} cannot be fetched here")
+    return folder
+
+
+_UNDER_OTHER: Final = """
+import json, sys
+from pathlib import Path
+import sqlglot
+if sys.argv[2] == "moved":
+    # As a release that writes a function in another way.
+    from cxgov.compiler import sql
+    real = sql.dialect_text
+    sql.dialect_text = lambda *its: real(*its).replace("COUNT(*)", "COUNT(1)")
+from cxgov.api import Query, Refused, statements
+found = {}
+for identity in ("nps", "csat"):
+    for dialect in ("duckdb", "postgres"):
+        for key, asked in {
+            "canonical": {"by": ("channel",), "stats": "full"},
+            "plain": {},
+            "monthly": {"grain": "month", "by": ("channel",)},
+        }.items():
+            query = Query(metrics=(identity,), period="2026-Q1", **asked)
+            try:
+                [its] = statements(Path(sys.argv[1]), query, dialect=dialect)
+                found[f"{identity} {dialect} {key}"] = its.compiled.body
+            except Refused as refused:
+                found[f"{identity} {dialect} {key}"] = f"{refused}\\n{refused.fix}"
+print(json.dumps({"sqlglot": sqlglot.__version__, "found": found}))
+"""
+
+
+def under(folder: Path, registry: Path, how: str) -> dict[str, Any]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-c", _UNDER_OTHER, str(registry), how], capture_output=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    its: dict[str, Any] = json.loads(done.stdout)
+    return its
+
+
+def test_another_version_of_sqlglot_gives_the_frozen_bytes_or_says_which_to_install(
+    home: Frozen, other_sqlglot: Path, tmp_path: Path
+) -> None:
+    """Where its canonical SQL is the frozen one, every question is the same; where not, only the canonical one is."""
+    home.freeze("2026-Q1")
+    here = under(tmp_path, home.folder, "as it is")
+    other = under(other_sqlglot, home.folder, "as it is")
+    assert (here["sqlglot"], other["sqlglot"]) == (programs()["sqlglot"], OTHER)
+    assert other["found"] == here["found"]
+    moved = under(other_sqlglot, home.folder, "moved")["found"]
+    for key, said in moved.items():
+        if key.endswith("canonical"):
+            assert said == here["found"][key]
+        else:
+            assert f"Install cxgov=={programs()['cxgov']} sqlglot=={programs()['sqlglot']}" in said
