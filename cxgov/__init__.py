@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cxgov.api import (
+        Answer,
         Comparison,
         Compiled,
         Diagnostic,
@@ -24,22 +25,28 @@ if TYPE_CHECKING:
         Query,
         Refused,
         Result,
+        Statement,
         Steps,
+        answers,
         attrition,
         bump,
         check,
         compile,  # noqa: A004  # the field's word for it
         diff,
         evaluate,
+        freeze,
         load,
+        restate,
         run,
         sample,
+        statements,
         validate,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "Comparison",
     "Compiled",
     "Diagnostic",
@@ -50,16 +57,21 @@ __all__ = [
     "Query",
     "Refused",
     "Result",
+    "Statement",
     "Steps",
+    "answers",
     "attrition",
     "bump",
     "check",
     "compile",
     "diff",
     "evaluate",
+    "freeze",
     "load",
+    "restate",
     "run",
     "sample",
+    "statements",
     "validate",
 ]
 

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 __all__ = [
-    "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query", "Refused",
-    "Result", "Steps", "attrition", "bump", "check", "compile", "diff", "evaluate", "load", "run", "sample", "validate",
+    "Answer", "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query",
+    "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "diff", "evaluate",
+    "freeze", "load", "restate", "run", "sample", "statements", "validate",
 ]  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def __getattr__(name: str) -> object:
         from cxgov.compiler.sql import Compiled  # noqa: PLC0415
 
         return Compiled
-    if name in {"Drawn", "Result", "Steps"}:
+    if name in {"Answer", "Drawn", "Result", "Steps"}:
         from cxgov.engines import answering  # noqa: PLC0415
 
         return getattr(answering, name)
@@ -58,6 +59,10 @@ def __getattr__(name: str) -> object:
         from cxgov.evaluation.judgements import Evaluation  # noqa: PLC0415
 
         return Evaluation
+    if name == "Statement":
+        from cxgov.ledger.certificates import Statement  # noqa: PLC0415
+
+        return Statement
     raise AttributeError(name)
 
 

@@ -76,6 +76,7 @@ def test_the_pages_for_beginners_are_executed() -> None:
     assert [named(page) for page in EXECUTED] == [
         "README.md",
         "docs/changes.md",
+        "docs/freezing.md",
         "docs/python.md",
         "docs/sql.md",
         "docs/surveys.md",

@@ -233,7 +233,7 @@ def write_entry(folder: Path, freezing: "Freezing") -> None:
     period, metrics = entry.period, len(entry.restated or entry.metrics)
     of = f" of {len(entry.metrics)}" if entry.restated else ""
     what = f"restated (reading {entry.restatement + 1})" if entry.restatement else "frozen"
-    plural = "s" if metrics != 1 else ""
+    plural = "s" if len(entry.metrics) != 1 else ""
     closes = f"closes {period.edges.as_of:%Y-%m-%d %H:%M} UTC"
     click.echo(f"{period.id} is {what}: {metrics}{of} metric{plural} in {', '.join(entry.dialects)}")
     click.echo(f"  {period.first_day} to before {period.after}, days of {period.zone}; {closes}")
