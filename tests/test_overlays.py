@@ -341,7 +341,7 @@ def test_the_command_says_that_an_id_is_old(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr() == (old.out, "")
     assert old.err == "nps_old is now nps\n"
     assert exit_code([*ask, "panel_nps", "--overlay", "dutch", "--by", "low"]) == 0
-    assert capsys.readouterr().out.splitlines()[:2] == ["-- panel_nps by low", "-- overlay dutch"]
+    assert capsys.readouterr().out.splitlines()[1:3] == ["-- panel_nps by low", "-- overlay dutch"]
     assert exit_code([*ask, "nps", "--overlay", "dutch"]) == 2
     assert "overlay 'dutch' does not narrow 'nps'" in capsys.readouterr().err
 
