@@ -246,7 +246,9 @@ class _Judging:
             return "did not sign, and the rule asks for a signature"
         gone = [its for its in approval.transitions if self.proposal.new.get((its.kind, its.id)) != its.new]
         if gone:
-            return f"approved it together with another {gone[0].kind} {gone[0].id} than the proposal has now"
+            # The first by name: the same evidence gives the same words.
+            kind, identity = min((its.kind, its.id) for its in gone)
+            return f"approved it together with another {kind} {identity} than the proposal has now"
         lacking = sorted(needed - approval.transitions)
         if lacking:
             first = lacking[0]
