@@ -224,6 +224,10 @@ _VALUES: Final[Mapping[Key, Mapping[str, Any]]] = {
         "formerly": ["nps_old"],
     },
     ("Threshold", "panel_nps_quarter"): {"formerly": ["panel_old"]},
+    ("Metric", "panel_plain"): {
+        "status": "deprecated",
+        "deprecated": {"successor": "nps", "sunset": "2027-06-30", "notice": "Ask the members."},
+    },
     ("Exclusion", "broken_export"): {"formerly": ["broken"]},
     ("Exclusion", "of_plain"): {"metrics": ["panel_plain"]},
     ("Sampling", "panel"): {"formerly": ["jury"]},

@@ -9,14 +9,14 @@ import pytest
 
 from cxgov.governance.changes import Comparison, Finding
 from cxgov.language.classes import CHANGE_CLASSES
-from cxgov.reports.changes import as_json, as_markdown, as_text
+from cxgov.reports.changes import as_json, as_markdown, as_text, fault_words
 from tests.changing import compared
 from tests.test_cases import before_and_after
 
 CHANGES: Final = Path(__file__).parent / "changes"
 FOLDERS: Final = sorted(path for path in CHANGES.iterdir() if path.is_dir())
 # Classes of edits that no two registries of this language can show yet.
-ELSEWHERE: Final = frozenset({"retirement", "schema", "freeze", "restatement", "history"})
+ELSEWHERE: Final = frozenset({"schema", "freeze", "restatement", "history"})
 
 
 def row(finding: Finding) -> dict[str, Any]:
@@ -40,11 +40,13 @@ def row(finding: Finding) -> dict[str, Any]:
 
 
 def told(comparison: Comparison) -> dict[str, Any]:
-    """Everything of a comparison that a case says."""
+    """Everything of a comparison that a case says; of faults only where there are some."""
+    faults = [f"{its.place}: {its.kind} {its.id}: {fault_words(its)}" for its in comparison.faults]
     return {
         "findings": [row(finding) for finding in comparison.findings],
         "needed": {f"{bump.kind} {bump.id}": [bump.old, bump.new, bump.next] for bump in comparison.bumps},
         "moved": [its.name for its in comparison.moved],
+        **({"faults": faults} if faults else {}),
     }
 
 
@@ -89,6 +91,10 @@ def test_every_printer_says_every_finding(folder: Path) -> None:
     assert text.splitlines()[-1].startswith(f"{findings} change" if findings else "nothing changed")
     assert len(json.loads(as_json(comparison))["findings"]) == findings
     assert as_markdown(comparison).count("\n| **") == findings
+    for fault in comparison.faults:
+        assert f"[lifecycle] {fault.kind} {fault.id}: {fault.message}" in text
+        assert fault.message in as_markdown(comparison)
+    assert len(json.loads(as_json(comparison))["faults"]) == len(comparison.faults)
 
 
 HOSTILE: Final = "| x | @board #12 <!-- --> ::error:: \x1b[31m `a` $x$ [x](y) \u202e"

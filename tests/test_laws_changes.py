@@ -189,7 +189,10 @@ def test_an_edit_of_a_draft_is_a_draft(which: Property) -> None:
     """What nothing certified reaches changes as a draft; the registry and its council never are one."""
 
     def drafts(every: Documents) -> Documents:
-        return {key: its | {"status": "draft"} if key[0] == "Metric" else its for key, its in every.items()}
+        return {key: draft(its) if key[0] == "Metric" else its for key, its in every.items()}
+
+    def draft(its: Data) -> Data:
+        return {key: value for key, value in its.items() if key != "deprecated"} | {"status": "draft"}
 
     before, edited = tree_of(drafts(rich())), tree_of(drafts(after(which)))
     if before == edited:
@@ -299,7 +302,7 @@ def renamed(every: Documents, key: Key, new: str) -> Documents:
 NAMING: Final[Mapping[str, frozenset[str]]] = {
     "Calendar": frozenset({"calendar"}),
     "Source": frozenset({"source"}),
-    "Metric": frozenset({"metric", "metrics", "beneficiaries", "derived"}),
+    "Metric": frozenset({"metric", "metrics", "beneficiaries", "derived", "successor"}),
     "Sampling": frozenset({"sampling"}),
     "Threshold": frozenset({"thresholds"}),
     "Overlay": frozenset({"overlay"}),

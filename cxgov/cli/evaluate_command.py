@@ -12,6 +12,7 @@ from cxgov.cli.options import (
     present_ids,
     progress,
     registry_option,
+    warn_of_ends,
     write_out,
     write_whole,
 )
@@ -59,6 +60,7 @@ def command(
     wanted = present_ids([*metrics, *thresholds], wanted)
     with progress("evaluating"):
         found = api.evaluate(known, wanted, period=period, connection=connection, history=history)
+    warn_of_ends((known.registry, its.threshold.metric) for its in found.judgements)
     if form == "text":
         color = into is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         text = printers.as_text(found, color=color)

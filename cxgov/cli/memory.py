@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Kinds that every metric depends on, said or not.
 _EVERYWHERE: Final = ("Registry", "Calendar")
 # What refers to metrics is checked after them.
-_DERIVED: Final = re.compile(rb"\n[ \t]+derived:")
+_NAMES_METRICS: Final = re.compile(rb"\n(?:[ \t]+derived|deprecated):")
 _OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion|Overlay|Council)\b", re.MULTILINE)
 # Fewer are read sooner than another process starts.
 _WORTH_A_PROCESS: Final = 1_000
@@ -80,7 +80,7 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
     # What a source, a sampling rule or the registry refers to may have gone, with no metric to notice.
     if not fresh and not set(base).isdisjoint(unclear) and _check(tree, base) is None:
         return False
-    later = [path for path in unclear if path in over or (path in metrics and _DERIVED.search(tree[path]))]
+    later = [path for path in unclear if path in over or (path in metrics and _NAMES_METRICS.search(tree[path]))]
     summaries = _check_in_parts(tree, base, sorted(metrics.intersection(unclear).difference(later)))
     if summaries is None:
         return False

@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from cxgov.api import Loaded, Query
-    from cxgov.language.model import Document
+    from cxgov.language.model import Document, Registry
     from cxgov.ledger.freezing import Freezing
     from cxgov.ledger.readings import Reading
 
@@ -166,6 +166,7 @@ def say_of(asked: "Query", readings: "Sequence[Reading]") -> None:
         if moved:
             mean = "means" if len(moved) == 1 else "mean"
             click.echo(f"a break: from {after.query.start} on {', '.join(moved)} {mean} something else", err=True)
+    warn_of_ends((reading.registry, its) for reading in readings for its in reading.closures)
 
 
 def present_ids(known: "Collection[Document]", asked: Iterable[str]) -> tuple[str, ...]:
@@ -177,6 +178,15 @@ def present_ids(known: "Collection[Document]", asked: Iterable[str]) -> tuple[st
     for old, identity in now.items():
         click.echo(f"{old} is now {identity}", err=True)
     return tuple(now.get(identity, identity) for identity in asked)
+
+
+def warn_of_ends(asked: "Iterable[tuple[Registry, str]]") -> None:
+    """Says once which metrics are deprecated in their registries, and what to use instead."""
+    from cxgov.language.lifecycle import farewell
+
+    for said in dict.fromkeys(farewell(registry.metrics, registry.metrics[its]) for registry, its in asked):
+        if said is not None:
+            click.echo(said, err=True)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import click
 
-from cxgov.cli.options import format_option, loaded, present_ids, registry_option
+from cxgov.cli.options import format_option, loaded, present_ids, registry_option, warn_of_ends
 
 
 @click.command("show")
@@ -20,5 +20,6 @@ def command(metric: str, form: str, registry: str | None) -> None:
     if metric not in known.metrics:
         near = nearest(metric, known.metrics)
         raise Refused(f"metric {metric!r} does not exist{near}", f"Metrics: {listed(sorted(known.metrics))}.")
+    warn_of_ends([(known, metric)])
     fields = printers.show_fields(known, known.metrics[metric])
     click.echo(printers.show_text(fields) if form == "text" else printers.as_json(fields), nl=False)

@@ -29,6 +29,7 @@ from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
+from cxgov.language.lifecycle import instead
 from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Sampling, Source
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
@@ -141,6 +142,10 @@ class _Planner:
             )
         if metric.status == "draft" and not self.query.draft:
             raise Refused(f"metric {identity!r} is a draft", "Ask with --draft, or certify it.")
+        if metric.status == "retired":
+            # The registry of a frozen period has the metric as it was then, so it is answered there.
+            message = f"metric {identity!r} is retired: it answers only for periods that were frozen before"
+            raise Refused(message, f"{instead(self.registry.metrics, metric).capitalize()}.")
         if self.overlay is not None:
             check_named(self.registry, self.overlay, metric)
         return metric

@@ -23,6 +23,7 @@ from cxgov.evaluation.families import Pair, judge_family
 from cxgov.evaluation.judgements import Evaluation, Judgement, Reading
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
+from cxgov.language.lifecycle import instead
 from cxgov.language.model import Band, Calendar, Derived, Metric, Registry, Threshold
 from cxgov.language.paths import route
 from cxgov.language.scopes import source_scope
@@ -68,6 +69,9 @@ def chosen(registry: Registry, wanted: Sequence[str]) -> list[Threshold]:
         its = [threshold for key, threshold in sorted(thresholds.items()) if name in {key, threshold.metric}]
         if not its:
             known = name in registry.metrics
+            if known and registry.metrics[name].status == "retired":
+                fix = f"{instead(registry.metrics, registry.metrics[name]).capitalize()}."
+                raise Refused(f"metric {name!r} is retired", fix)
             what = f"metric {name!r} has no threshold" if known else f"threshold {name!r} does not exist"
             raise Refused(
                 f"{what}{'' if known else nearest(name, [*thresholds, *registry.metrics])}",

@@ -9,6 +9,7 @@ from typing import Final
 
 from cxgov.governance.differences import FieldPath, differences, mark_of, said
 from cxgov.governance.directions import direction
+from cxgov.governance.lifecycle import Fault, class_of_status, faults
 from cxgov.governance.renames import renames, with_new_names
 from cxgov.governance.versions import Bump, bump
 from cxgov.language.diagnostics import Place
@@ -36,7 +37,6 @@ _REMOVED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("Calendar", "Source", "Metric", "Sampling"), "removal"),
     "Threshold": "threshold_loosened",
 }
-_STATUS: Final[Mapping[str, str]] = {"certified": "certification", "draft": "removal"}
 _MOVES_NOTHING: Final = frozenset({"editorial", "ownership", "additive"})
 # What of the Registry moves no number.
 _STILL: Final = frozenset({"dialects", "exclusions", "repository", "ref"})
@@ -90,11 +90,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Everything between two registries: findings in file order, versions, and the metrics whose meaning moved."""
+    """Everything between two registries: findings in file order, versions, and the metrics whose meaning moved.
+
+    ``faults`` are what no approval heals.
+    """
 
     findings: tuple[Finding, ...]
     bumps: tuple[Bump, ...]
     moved: tuple[Moved, ...]
+    faults: tuple[Fault, ...] = ()
 
     @property
     def meaning_moved(self) -> tuple[str, ...]:
@@ -138,7 +142,7 @@ class _Comparing:
         for key, metrics in before.items():
             self.reached.setdefault(self.now(key), set()).update(self.now(("Metric", its))[1] for its in metrics)
         self.overlaid = [*overlaid(old.registry), *overlaid(new.registry)]
-        self.titles = {its.folded_title: its.id for its in old.registry.metrics.values() if its.status == "certified"}
+        self.titles = {its.folded_title: its.id for its in old.registry.metrics.values() if its.status != "draft"}
         self.maps: dict[tuple[int, str], Map | None] = {}
 
     def comparison(self) -> Comparison:
@@ -154,7 +158,12 @@ class _Comparing:
             if old is not None and new is not None and (found or old.version != new.version):
                 needed = bump(old, new, found, self.place(key, ("version",)))
                 bumps += [needed] if needed is not None else []
-        return Comparison(findings=tuple(sorted(findings, key=_order)), bumps=tuple(bumps), moved=self.moved())
+        return Comparison(
+            findings=tuple(sorted(findings, key=_order)),
+            bumps=tuple(bumps),
+            moved=self.moved(),
+            faults=tuple(faults(self.before, self.after, self.now, self.place)),
+        )
 
     def now(self, key: Key) -> Key:
         """A document's key on the new side, by that on the old one."""
@@ -238,8 +247,7 @@ class _Comparing:
         if found == "threshold":
             found = direction((self.old.registry, self.new.registry), document, path, *values)
         if path == ("status",):
-            # From certified to a draft the number is no longer there to be asked for.
-            found = _STATUS.get(values[1], "retirement")
+            found = class_of_status(values[1])
         if path == ("title",) and isinstance(document, Metric):
             other = self.titles.get(document.folded_title)
             if other is not None and other != document.id:

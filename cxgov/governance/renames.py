@@ -49,6 +49,9 @@ def with_new_names(data: dict[str, Plain], renamed: Mapping[Key, Key]) -> dict[s
             role: {**its, "source": names.get(("Source", its["source"]), its["source"])} if "source" in its else its
             for role, its in found["entities"].items()
         }
+    if data["kind"] == "Metric" and "deprecated" in found:
+        its = found["deprecated"]
+        found["deprecated"] = {**its, "successor": names.get(("Metric", its["successor"]), its["successor"])}
     if data["kind"] == "Metric" and "derived" in found["measure"]:
         found["measure"] = {"derived": canonical(_renamed(found["measure"]["derived"], names))}
     return found

@@ -45,7 +45,7 @@ def state(registry: Registry) -> dict[Key, str]:
     found |= {
         (TITLE, its.id): f"sha256:{sha256(its.folded_title.encode()).hexdigest()}"
         for its in registry.metrics.values()
-        if its.status == "certified"
+        if its.status != "draft"
     }
     return found
 

@@ -141,7 +141,12 @@ def verdict(proposal: Proposal, evidence: Evidence, today: date) -> Verdict:
     return Verdict(
         demands=tuple(demands),
         vetoes=judging.vetoes(),
-        faults=(*judging.faults(), *proposal.faults, *(_too_small(bump) for bump in bumps)),
+        faults=(
+            *judging.faults(),
+            *proposal.faults,
+            *(f"{its.kind} {its.id}: {its.message}" for its in proposal.comparison.faults if its.holds(today)),
+            *(_too_small(bump) for bump in bumps),
+        ),
         moved=proposal.moved,
         touched=tuple(
             f"{finding.kind} {finding.id}"

@@ -13,6 +13,7 @@ from cxgov.language.model import (
     Band,
     Calendar,
     Connection,
+    Deprecation,
     Derived,
     Dimension,
     Document,
@@ -33,6 +34,7 @@ from cxgov.language.steps import sampling
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MAX_CONFIDENCE_DECIMALS: Final = 6
+NO_SUCCESSOR: Final = "none"
 _NO_RACI: Final = Raci()
 
 
@@ -113,11 +115,13 @@ def _calendar(builder: Builder, data: Map) -> Calendar:
 def _metric(builder: Builder, data: Map) -> Metric | None:
     measure = _measure(builder, data["measure"])
     where, valid = builder.expression(data, "where"), builder.expression(data, "valid")
-    if measure is None:
+    ended = _deprecation(builder, data["deprecated"]) if "deprecated" in data else None
+    if measure is None or ("deprecated" in data and ended is None):
         return None
     raci = data.get("raci")
     return Metric(
         status=data["status"],
+        deprecated=ended,
         raci=_NO_RACI
         if raci is None
         else Raci(
@@ -138,6 +142,14 @@ def _metric(builder: Builder, data: Map) -> Metric | None:
         sampling=data.get("sampling"),
         **builder.common(data),
     )
+
+
+def _deprecation(builder: Builder, data: Map) -> Deprecation | None:
+    sunset = builder.day(data, "sunset")
+    if sunset is None:
+        return None
+    successor = None if data["successor"] == NO_SUCCESSOR else data["successor"]
+    return Deprecation(successor=successor, sunset=sunset, notice=data["notice"])
 
 
 def _measure(builder: Builder, data: Map) -> Measure | None:

@@ -173,7 +173,7 @@ class _Loader:
     def waits(self, written: Written[Any]) -> bool:
         """Whether a document can be checked only when all are read: it may refer to what is still to come."""
         document = written.document
-        if not isinstance(document, Metric) or isinstance(document.measure, Derived):
+        if not isinstance(document, Metric) or isinstance(document.measure, Derived) or document.deprecated:
             return True
         if document.sampling is not None and document.sampling not in self.linker.samplings:
             return True
@@ -301,7 +301,7 @@ class _Loader:
                     self.problems.append(Diagnostic(rule=OVERLAY, message=message, place=place, fix=fix))
 
     def title(self, document: Metric, written: Written[Any]) -> None:
-        if document.status != "certified":
+        if not document.answers:
             return
         other = self.titles.setdefault(document.folded_title, document.id)
         if other != document.id:
@@ -334,7 +334,9 @@ def _summary(kind: str, document: Document) -> Summary:
             refs = (f"Source:{document.source}",)
             if document.sampling:
                 refs += (f"Sampling:{document.sampling}",)
-        title = document.folded_title if document.status == "certified" else ""
+        if document.deprecated is not None and document.deprecated.successor:
+            refs += (f"Metric:{document.deprecated.successor}",)
+        title = document.folded_title if document.answers else ""
     elif isinstance(document, Sampling):
         steps = (document, document.frame, document.invited)
         refs = tuple(dict.fromkeys(f"Source:{step.source}" for step in steps if step))

@@ -5,16 +5,20 @@ from typing import Final
 
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.expressions import Expr, ExpressionError, names, start
+from cxgov.language.lifecycle import instead
+from cxgov.language.lifecycle_links import lifecycle
 from cxgov.language.linking import KEY_TYPES, SCALED_UNITS, TIME_UNITS, Linker, Written
 from cxgov.language.model import Aggregate, Derived, Measure, Metric, NetShare, Ratio, Share, Source
 from cxgov.language.paths import NoSource, PathError, route
 from cxgov.language.rules import (
     CYCLE,
+    DEPRECATED,
     DRAFT_INSIDE,
     MEASURE,
     NAME,
     NO_DESCRIPTION,
     PATH,
+    RETIRED,
     TYPE,
     UNIT,
     UNKNOWN,
@@ -31,13 +35,11 @@ _NUMBER: Final = Named(Type("double", nullable=True))
 def metric(linker: Linker, written: Written[Metric]) -> None:
     """Holds a metric to its source: names, types, unit, the paths of its dimensions; or to its parts."""
     metric, data = written.document, written.data
-    if metric.status == "certified" and not metric.description:
-        linker.refuse(
-            NO_DESCRIPTION,
-            written,
-            data.values_at["id"],
-            f"certified metric {metric.id!r} has no description",
-        )
+    if metric.status != "draft" and not metric.description:
+        message = f"{metric.status} metric {metric.id!r} has no description"
+        linker.refuse(NO_DESCRIPTION, written, data.values_at["id"], message)
+    if metric.status != "certified" or metric.deprecated is not None:
+        lifecycle(linker, written)
     if isinstance(metric.measure, Derived):
         _derived(linker, written, metric.measure)
         return
@@ -215,8 +217,7 @@ def _derived(linker: Linker, written: Written[Metric], measure: Derived) -> None
         if cycle:
             linker.refuse_inside(CYCLE, written, measure.of, ExpressionError(f"{' -> '.join([metric.id, *cycle])}", at))
             return
-        if metric.status == "certified" and linker.metrics[part].status == "draft":
-            linker.refuse_inside(DRAFT_INSIDE, written, measure.of, ExpressionError(f"{part!r} is a draft", at))
+        _part_stands(linker, written, measure.of, linker.metrics[part], at)
         for i, path in enumerate(metric.dimensions):
             if path not in linker.metrics[part].dimensions:
                 message = f"{part!r} has no dimension {path!r}{nearest(path, linker.metrics[part].dimensions)}"
@@ -227,6 +228,18 @@ def _derived(linker: Linker, written: Written[Metric], measure: Derived) -> None
                     message,
                     f"Its dimensions: {listed(linker.metrics[part].dimensions)}.",
                 )
+
+
+def _part_stands(linker: Linker, written: Written[Metric], tree: Expr, part: Metric, at: int) -> None:
+    """Holds the status of a part to that of the metric: what answers needs parts that do."""
+    metric = written.document
+    if metric.answers and part.status == "draft":
+        linker.refuse_inside(DRAFT_INSIDE, written, tree, ExpressionError(f"{part.id!r} is a draft", at))
+    elif metric.status != "retired" and part.status == "retired":
+        linker.refuse_inside(RETIRED, written, tree, ExpressionError(f"{part.id!r} is retired", at))
+    elif metric.status in {"draft", "certified"} and part.status == "deprecated":
+        error = ExpressionError(f"{part.id!r} is deprecated", at, f"{instead(linker.metrics, part).capitalize()}.")
+        linker.refuse_inside(DEPRECATED, written, tree, error)
 
 
 def _scaled_once(linker: Linker, written: Written[Metric], tree: Expr) -> None:

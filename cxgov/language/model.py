@@ -191,10 +191,20 @@ class Raci:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """How a metric ends. ``successor`` is to be used instead; from the day of ``sunset`` on it may be retired."""
+
+    successor: str | None
+    sunset: date
+    notice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(Document):
     """A number with one meaning."""
 
-    status: Literal["draft", "certified"]
+    status: Literal["draft", "certified", "deprecated", "retired"]
+    deprecated: Deprecation | None = None
     raci: Raci
     source: str | None = None
     time: str | None = None
@@ -206,6 +216,11 @@ class Metric(Document):
     dimensions: tuple[str, ...] = ()
     min_sample: int | None = None
     sampling: str | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers for the present: certified, and not retired since."""
+        return self.status in {"certified", "deprecated"}
 
     @property
     def folded_title(self) -> str:

@@ -1,6 +1,7 @@
 """An overlay against its metrics: one source, a condition and dimensions over it, thresholds, a higher minimum."""
 
 from cxgov.language.expressions import Expr
+from cxgov.language.lifecycle_links import rests_on
 from cxgov.language.linking import DIMENSION_TYPES, Linker, Written
 from cxgov.language.model import Metric, Overlay, Source
 from cxgov.language.rules import OVERLAY, SHADOW, TYPE
@@ -32,7 +33,9 @@ def _source(linker: Linker, written: Written[Overlay]) -> Source | None:
         metric = linker.metrics.get(identity)
         if metric is None:
             linker.missing(written, at, "metric", identity, linker.metrics)
-        elif metric.source is None:
+            continue
+        rests_on(linker, written, at, metric, "it narrows")
+        if metric.source is None:
             message = f"{identity!r} has no rows of its own: it is derived"
             fix = "Name the metrics that it is derived from; it can then be asked under the overlay too."
             linker.refuse(OVERLAY, written, at, message, fix)

@@ -192,6 +192,21 @@ SEAT = _rule(
     "The seats, teams and persons that a Council names are those of its members.",
     "Correct the name, or add the member.",
 )  # fmt: skip
+LIFECYCLE = _rule(
+    "CX041", "lifecycle", E,
+    "A metric that is deprecated or retired says what replaces it, from which day on and why; no other metric does.",
+    "Add `deprecated: {successor: <id> or none, sunset: <day>, notice: <text>}`; `cxgov deprecate` writes it.",
+)  # fmt: skip
+SUCCESSOR = _rule(
+    "CX042", "successor", E,
+    "The successor of a deprecated metric is another one, which answers.",
+    "Name a certified metric, or write `successor: none`.",
+)  # fmt: skip
+RETIRED = _rule(
+    "CX043", "retired", E,
+    "Nothing that answers for the present is derived from a retired metric, judges one or narrows one.",
+    "Name its successor, or retire or remove this document first.",
+)  # fmt: skip
 NO_DESCRIPTION = _rule(
     "CX101", "no-description", W,
     "A certified metric says what it is.",
@@ -212,11 +227,16 @@ UNIT = _rule(
     "The unit fits the measure: durations have a unit of time, shares and net shares a scale.",
     "Write `unit: percent` or `unit: points` for shares; `seconds`, `minutes`, `hours` or `days` for durations.",
 )  # fmt: skip
+DEPRECATED = _rule(
+    "CX105", "deprecated", W,
+    "What stays is not built on a metric that is deprecated.",
+    "Use its successor before it is retired.",
+)  # fmt: skip
 
 RULES: tuple[Rule, ...] = (
     TEXT, YAML, SCHEMA, FILE, REGISTRY,
     DUPLICATE, REFERENCE, CYCLE, EXPRESSION, VALUE, TYPE, NAME, PATH, UNKNOWN, MEASURE, ENTITY, PERSONAL, SHADOW,
     COLUMN, CONNECTION, UNIT_OF_SAMPLE, FRAME, SELECTION, CONTACT, ORDER, WEIGHTS, SAMPLED, EXCLUSION, JUDGED, BANDS,
-    FORMERLY, OVERLAY, COUNCIL, KEY, QUORUM, SEAT,
-    NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT,
+    FORMERLY, OVERLAY, COUNCIL, KEY, QUORUM, SEAT, LIFECYCLE, SUCCESSOR, RETIRED,
+    NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT, DEPRECATED,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from datetime import date
 
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
+from cxgov.language.lifecycle_links import rests_on
 from cxgov.language.linking import Linker, Written
 from cxgov.language.model import Metric, Threshold
 from cxgov.language.paths import PathError, route
@@ -22,6 +23,7 @@ def threshold(linker: Linker, written: Written[Threshold]) -> None:
     if metric is None:
         linker.missing(written, at, "metric", document.metric, linker.metrics)
         return
+    rests_on(linker, written, at, metric, "it judges")
     parts = measured_parts(linker.metrics, metric)
     timeless = [part.id for part in parts if part.time is None]
     if timeless:

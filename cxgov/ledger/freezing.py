@@ -193,7 +193,7 @@ def _objects(registry: Registry, metrics: list[str]) -> dict[str, Frozen]:
 
 def is_frozen(metric: Metric) -> bool:
     """Whether a metric is among those that a period freezes."""
-    return metric.status == "certified"
+    return metric.answers
 
 
 def _moved(registry: Registry, last: Entry, metrics: list[str]) -> set[str]:

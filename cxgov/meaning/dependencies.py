@@ -83,8 +83,11 @@ def overlaid(registry: Registry) -> list[tuple[Metric, Overlay]]:
 
 
 def governed(registry: Registry, reaching: dict[Key, frozenset[str]]) -> frozenset[Key]:
-    """The documents that something certified reaches; Registry and Council always are. ``reaching`` is ``reached``."""
-    certified = {metric.id for metric in registry.metrics.values() if metric.status == "certified"}
+    """The documents that something certified reaches; Registry and Council always are. ``reaching`` is ``reached``.
+
+    What was certified stays governed until it is gone, also once it is retired.
+    """
+    certified = {metric.id for metric in registry.metrics.values() if metric.status != "draft"}
     its = {key for key, metrics in reaching.items() if metrics & certified}
     always: list[Document] = [registry.settings, *([registry.council] if registry.council else [])]
     return frozenset({*its, *((kind_of(document), document.id) for document in always)})

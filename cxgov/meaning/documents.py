@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from cxgov.language.expressions import Expr, canonical
-from cxgov.language.kinds import WEEKDAYS
+from cxgov.language.kinds import NO_SUCCESSOR, WEEKDAYS
 from cxgov.language.model import (
     Aggregate,
     Calendar,
     Column,
     Connection,
     Council,
+    Deprecation,
     Derived,
     Document,
     Exclusion,
@@ -173,6 +174,7 @@ def _metric(its: Metric) -> dict[str, Plain]:
     raci = its.raci
     return {
         "status": its.status,
+        "deprecated": its.deprecated and _deprecation(its.deprecated),
         "raci": _present(
             {
                 "responsible": raci.responsible,
@@ -192,6 +194,10 @@ def _metric(its: Metric) -> dict[str, Plain]:
         "dimensions": sorted(its.dimensions),
         "min_sample": its.min_sample,
     }
+
+
+def _deprecation(its: Deprecation) -> dict[str, Plain]:
+    return {"successor": its.successor or NO_SUCCESSOR, "sunset": its.sunset.isoformat(), "notice": its.notice}
 
 
 def _measure(its: Measure) -> dict[str, Plain]:

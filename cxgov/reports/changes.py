@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from cxgov.governance.changes import Comparison, Finding, Reach
+from cxgov.governance.changes import Comparison, Finding
+from cxgov.governance.lifecycle import Fault
 from cxgov.governance.versions import Bump
 from cxgov.language.classes import CHANGE_CLASSES
 from cxgov.language.diagnostics import visible
@@ -25,8 +26,10 @@ def as_text(comparison: Comparison) -> str:
     lines = []
     for finding in comparison.findings:
         lines.append(f"{finding.place}: {finding.change_class} {finding.kind} {finding.id}{edit_words(finding)}")
-        reach = reach_words(finding.reach)
+        reach = reached_words(finding)
         lines += [f"    {reach}"] if reach else []
+    for fault in comparison.faults:
+        lines += _fault_lines(fault)
     for bump in comparison.bumps:
         lines += _version_lines(bump)
     if comparison.meaning_moved:
@@ -44,9 +47,12 @@ def summary(comparison: Comparison) -> str:
     return f"{total} change{'' if total == 1 else 's'}: {said}"
 
 
-def reach_words(reach: Reach) -> str:
+def reached_words(finding: Finding) -> str:
     """What an edit moves beside its own document, in words; nothing where it moves nothing."""
-    parts = [f"also moves {_names(reach.metrics)}"] if reach.metrics else []
+    reach = finding.reach
+    # The numbers of what rests on a metric that ends stay as they are while they are there.
+    verb = "is part of" if finding.change_class == "retirement" else "also moves"
+    parts = [f"{verb} {_names(reach.metrics)}"] if reach.metrics else []
     parts += [f"judges {_names(reach.judged)}"] if reach.judged else []
     parts += [f"judged by {_names(reach.thresholds)}"] if reach.thresholds else []
     parts += [f"under {_names(reach.overlays)}"] if reach.overlays else []
@@ -90,6 +96,18 @@ def _version_lines(bump: Bump) -> list[str]:
     ]
 
 
+def fault_words(fault: Fault) -> str:
+    """What is wrong, and for how long where that has an end."""
+    return fault.message if fault.until is None else f"{fault.message}: not to be merged before that day"
+
+
+def _fault_lines(fault: Fault) -> list[str]:
+    # Without a clock it cannot be told whether the day has come: the gate has one.
+    severity = "error" if fault.until is None else "note"
+    said = f"{fault.place}: {severity}[lifecycle] {fault.kind} {fault.id}: {fault_words(fault)}"
+    return [said, f"    fix: {fault.fix}"] if fault.until is None else [said]
+
+
 def cut(text: str) -> str:
     """A text as far as it is read."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
@@ -114,6 +132,7 @@ def fields(comparison: Comparison) -> dict[str, Any]:
     return {
         "quiet": comparison.quiet,
         "findings": [_finding_row(finding) for finding in comparison.findings],
+        "faults": [_fault_row(fault) for fault in comparison.faults],
         "versions": [version_row(bump) for bump in comparison.bumps],
         "moved": [
             {"metric": its.id, "overlay": its.overlay, "old": its.old, "new": its.new} for its in comparison.moved
@@ -137,6 +156,20 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
             "thresholds": list(reach.thresholds),
             "overlays": list(reach.overlays),
         },
+        "path": None if place is None else place.path,
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
+    }
+
+
+def _fault_row(fault: Fault) -> dict[str, Any]:
+    place = fault.place
+    return {
+        "kind": fault.kind,
+        "id": fault.id,
+        "message": fault.message,
+        "fix": fault.fix,
+        "until": None if fault.until is None else fault.until.isoformat(),
         "path": None if place is None else place.path,
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,
@@ -185,6 +218,9 @@ def as_markdown(comparison: Comparison) -> str:
     if comparison.findings:
         order = sorted(comparison.findings, key=lambda its: -CHANGE_CLASSES.index(its.change_class))
         parts.append(table(["class", "document", "field", "before", "after", "reaches"], map(cells, order)))
+    parts += [
+        f"**Not to be approved**: {escaped(f'{its.kind} {its.id}: {fault_words(its)}')}." for its in comparison.faults
+    ]
     wrong = [bump for bump in comparison.bumps if not bump.enough]
     if wrong:
         rows = [[escaped(f"{its.kind} {its.id}"), its.old, its.new, its.next] for its in wrong]
@@ -206,5 +242,5 @@ def cells(finding: Finding) -> list[str]:
         escaped(" ".join(filter(None, (field, f"({how})" if how and field else how)))),
         old,
         new,
-        escaped(reach_words(finding.reach)),
+        escaped(reached_words(finding)),
     ]

@@ -13,7 +13,7 @@ from cxgov.governance.gate import Gated
 from cxgov.governance.verdict import Demand, Verdict
 from cxgov.language.diagnostics import visible
 from cxgov.reports import verdicts
-from cxgov.reports.changes import cut, reach_words
+from cxgov.reports.changes import cut, reached_words
 from cxgov.reports.pairs import picture
 from cxgov.reports.reviewing import (
     NO_CONNECTION,
@@ -114,7 +114,7 @@ def _meaning(parent: ET.Element, comparison: Comparison) -> None:
         _text(heading, "span", finding.change_class, "class")
         _text(heading, "span", f"{finding.kind} {finding.id}")
         _edit(card, finding)
-        for said in (reach_words(finding.reach), bump_of(comparison, finding)):
+        for said in (reached_words(finding), bump_of(comparison, finding)):
             if said:
                 _text(card, "p", said)
         if finding.place is not None:

@@ -9,6 +9,8 @@ from cxgov.language.expressions import Expr
 from cxgov.language.model import Aggregate, Derived, Metric, NetShare, Ratio, Registry, Share, Source
 from cxgov.reports.wording import (
     bare,
+    deprecation_fields,
+    deprecation_line,
     exclusion_fields,
     exclusion_line,
     overlay_fields,
@@ -103,6 +105,7 @@ def show_fields(registry: Registry, metric: Metric) -> dict[str, Any]:
         "description": metric.description,
         "version": metric.version,
         "status": metric.status,
+        "deprecated": deprecation_fields(metric),
         "owner": metric.owner,
         "measure": measure_text(metric),
         "unit": metric.unit,
@@ -147,6 +150,8 @@ def show_text(fields: dict[str, Any]) -> str:
 
 def _lines(name: str, value: Any) -> list[str]:
     match name:
+        case "deprecated":
+            return [deprecation_line(value)] if value else []
         case "sampling":
             return sampling_lines(value)
         case "exclusions":

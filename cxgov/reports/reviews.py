@@ -54,7 +54,7 @@ def _meaning(comparison: Comparison, width: int) -> Iterator[str]:
     for finding in every:
         what = f"{finding.change_class}  {finding.kind} {finding.id}{changes.edit_words(finding)}"
         yield from _wrapped(what, width, 2, 6)
-        told = [changes.reach_words(finding.reach), bump_of(comparison, finding) or ""]
+        told = [changes.reached_words(finding), bump_of(comparison, finding) or ""]
         told += [str(finding.place)] if finding.place is not None else []
         for said in filter(None, told):
             yield from _wrapped(said, width, 6)

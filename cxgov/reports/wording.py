@@ -16,6 +16,19 @@ def bare(tree: Expr) -> str:
     return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
 
+def deprecation_fields(metric: Metric) -> dict[str, Any] | None:
+    """How a metric ends; None where it does not."""
+    its = metric.deprecated
+    if its is None:
+        return None
+    return {"successor": its.successor, "sunset": its.sunset.isoformat(), "notice": its.notice}
+
+
+def deprecation_line(row: dict[str, Any]) -> str:
+    """The same in a line."""
+    return f"sunset {row['sunset']}, successor {row['successor'] or 'none'}: {row['notice']}"
+
+
 def sampling_fields(rule: Sampling) -> dict[str, Any]:
     """A sampling rule by its steps, in the order in which they are taken."""
     return {"id": rule.id, "title": rule.title, "steps": steps(rule)}
