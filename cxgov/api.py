@@ -2,9 +2,9 @@
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cxgov.evaluation.reviewed import Reviewed
     from cxgov.governance.bumping import Rewritten
     from cxgov.governance.changes import Comparison, Side
+    from cxgov.governance.ending import Ended
     from cxgov.governance.gate import Gated
     from cxgov.governance.sides import Sides
     from cxgov.language.model import Connection
@@ -37,8 +38,8 @@ T = TypeVar("T")
 
 __all__ = [
     "Answer", "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query",
-    "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "diff", "evaluate",
-    "freeze", "load", "restate", "run", "sample", "statements", "validate",
+    "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "deprecate", "diff",
+    "evaluate", "freeze", "load", "restate", "retire", "run", "sample", "statements", "validate",
 ]  # fmt: skip
 
 
@@ -470,6 +471,53 @@ def bump(folder: str | Path = "metrics", base: str = "HEAD") -> "dict[Path, Rewr
     old, new, inside = _sides(Path(folder), base, None)
     found = bumped(compare(old, new), new.tree)
     return {Path(folder, its.path.removeprefix(f"{inside}/")): its for its in found}
+
+
+def deprecate(
+    folder: str | Path, metric: str, *, successor: str | None, sunset: date, notice: str, now: datetime | None = None
+) -> "tuple[Path, Ended]":
+    """The file of a certified metric with which it is deprecated, and what that means. Nothing is written.
+
+    Raises:
+        InvalidRegistry: the folder has errors.
+        CannotSay: HEAD cannot be read, or holds no valid registry.
+        Refused: the metric is not certified, the successor does not answer, or the sunset has passed.
+        CannotWrite: the document is written in a way in which nothing can be put into it.
+    """
+    from cxgov.governance.ending import deprecating  # noqa: PLC0415  # as in gate
+    from cxgov.language.model import Deprecation  # noqa: PLC0415
+
+    last = Deprecation(successor=successor, sunset=sunset, notice=notice)
+    return _ended(Path(folder), metric, now, lambda side, today: deprecating(side, metric, last, today))
+
+
+def retire(folder: str | Path, metric: str, *, now: datetime | None = None) -> "tuple[Path, Ended]":
+    """The file of a deprecated metric with which it is retired, and what that means. Nothing is written.
+
+    Raises:
+        InvalidRegistry, CannotSay, CannotWrite: as deprecate.
+        Refused: the metric is not deprecated, its sunset is still to come, or something that stays names it.
+    """
+    from cxgov.governance.ending import retiring  # noqa: PLC0415  # as in gate
+
+    return _ended(Path(folder), metric, now, lambda side, today: retiring(side, metric, today))
+
+
+def _ended(
+    folder: Path, metric: str, now: datetime | None, step: "Callable[[Side, date], tuple[str, str]]"
+) -> "tuple[Path, Ended]":
+    from cxgov.governance.changes import Side  # noqa: PLC0415  # as in gate
+    from cxgov.governance.ending import concluded  # noqa: PLC0415
+
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    old, new, inside = _sides(folder, "HEAD", None)
+    path, text = step(new, today)
+    tree = {**new.tree, path: text.encode()}
+    registry, found = load_tree(tree)
+    if registry is None:
+        raise InvalidRegistry(found)
+    ended = concluded(old, new, Side(registry, tree), metric, today)
+    return Path(folder, path.removeprefix(f"{inside}/")), ended
 
 
 def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]":

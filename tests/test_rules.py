@@ -49,10 +49,14 @@ GIVEN: Final = {
     "CX038": "key",
     "CX039": "quorum",
     "CX040": "seat",
+    "CX041": "lifecycle",
+    "CX042": "successor",
+    "CX043": "retired",
     "CX101": "no-description",
     "CX102": "same-title",
     "CX103": "draft-inside",
     "CX104": "unit",
+    "CX105": "deprecated",
 }
 
 

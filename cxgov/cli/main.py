@@ -43,6 +43,8 @@ COMMANDS: Final = {
     "approve": "Show what a proposal changes and sign an approval of it.",
     "freeze": "Freeze what every metric means in a reporting period.",
     "restate": "Correct what a frozen period said of some metrics.",
+    "deprecate": "Say that a metric ends: its successor, its sunset, why.",
+    "retire": "Retire a deprecated metric.",
     "check": "Hold the data against the sources' declarations.",
     "rules": "Print the rules that a registry is checked by.",
     "dialects": "Print the SQL dialects and how they are held.",

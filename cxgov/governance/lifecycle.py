@@ -21,7 +21,7 @@ _CLASSES: Final[Mapping[str, str]] = {"certified": "certification", "draft": "re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is wrong with a change whoever approves it. ``until`` is the day from which it is not; None: it always is."""
+    """What is wrong with a change, whoever approves it: until a day, or for ever where ``until`` is None."""
 
     kind: str
     id: str

@@ -22,12 +22,10 @@ from cxgov.meaning.documents import Plain, kind_of, plain
 
 _SAFE: Final = 2**53
 # Who owns it, what people call it, how it is judged: nothing that a statement or its numbers depend on.
-_SAID: Final = frozenset(
-    {
-        "apiVersion", "id", "version", "title", "description", "owner", "raci", "status", "deprecated", "direction",
-        "formerly",
-    }  # fmt: skip
-)
+_SAID: Final = frozenset({
+    "apiVersion", "id", "version", "title", "description", "owner", "raci", "status", "deprecated", "direction",
+    "formerly",
+})  # fmt: skip
 _SAID_OF: Final[Mapping[str, frozenset[str]]] = {
     "Registry": frozenset({"calendar", "connections", "dialects", "exclusions", "repository", "ref", "tool"}),
     "Source": frozenset({"grain"}),
