@@ -15,6 +15,7 @@ from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
 from cxgov.language.reader import MAX_BYTES
+from cxgov.language.report_links import certified
 from cxgov.language.rules import FILE
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cxgov.engines.checking import Finding
     from cxgov.evaluation.judgements import Evaluation
     from cxgov.evaluation.reviewed import Reviewed
+    from cxgov.governance.affected import Affected
     from cxgov.governance.bumping import Rewritten
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.ending import Ended
@@ -119,14 +121,21 @@ def read_tree(folder: Path, shown: str | None = None) -> tuple[dict[str, bytes],
     return tree, tuple(problems)
 
 
-def validate(folder: str | Path = "metrics") -> tuple[Registry | None, tuple[Diagnostic, ...]]:
+def validate(
+    folder: str | Path = "metrics", *, reports: bool = False
+) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
     """The registry of a folder and all its problems in file order; no registry where one of them is an error.
+
+    With ``reports`` the queries of reports are held to their certificates too.
 
     Raises:
         FileNotFoundError: there is no such folder.
     """
     tree, problems = read_tree(Path(folder))
-    registry, found = load_tree(tree)
+    registry, found = load_tree(tree, str(Path(folder)))
+    if reports and registry is not None:
+        found = (*found, *(problem for _, problem in certified(registry)))
+        registry = None if any(problem.is_error for problem in found) else registry
     return (None if problems else registry), in_file_order((*problems, *found))
 
 
@@ -457,6 +466,18 @@ def diff(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = 
     return compare(old, new)
 
 
+def affected(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "tuple[Affected, ...]":
+    """The reports that a change touches, from a commit to another or to the folder as it is now, by id.
+
+    Raises:
+        InvalidRegistry, CannotSay: as diff.
+    """
+    from cxgov.governance.affected import affected  # noqa: PLC0415  # as in gate
+
+    old, new, _ = _sides(Path(folder), base, head)
+    return affected(old, new)
+
+
 def bump(folder: str | Path = "metrics", base: str = "HEAD") -> "dict[Path, Rewritten]":
     """The files whose versions are too small for their changes since a commit, as they must be. Nothing is written.
 
@@ -513,7 +534,7 @@ def _ended(
     old, new, inside = _sides(folder, "HEAD", None)
     path, text = step(new, today)
     tree = {**new.tree, path: text.encode()}
-    registry, found = load_tree(tree)
+    registry, found = load_tree(tree, inside)
     if registry is None:
         raise InvalidRegistry(found)
     ended = concluded(old, new, Side(registry, tree), metric, today)
@@ -533,7 +554,7 @@ def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]
         if head is not None:
             return old, _committed(sides, repository.commit(head), head), inside
     tree, problems = read_tree(folder, inside or ".")
-    registry, found = load_tree(tree)
+    registry, found = load_tree(tree, inside)
     if registry is None or problems:
         raise InvalidRegistry(in_file_order((*problems, *found)))
     return old, Side(registry, tree), inside
@@ -620,7 +641,7 @@ def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
         inside = within(repository.top, folder)
         sides, head = Sides(repository, inside), repository.commit("HEAD")
         tree, problems = read_tree(folder, inside or ".")
-        registry, found = load_tree(tree)
+        registry, found = load_tree(tree, inside)
         if registry is None or problems:
             raise InvalidRegistry(in_file_order((*problems, *found)))
         committed = sides.read(head)

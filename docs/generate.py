@@ -17,6 +17,7 @@ from cxgov.language.diagnostics import Rule, visible
 from cxgov.language.expressions import FUNCTIONS, ExpressionError, parse
 from cxgov.language.linking import DIMENSION_TYPES, KEY_TYPES
 from cxgov.language.loading import load
+from cxgov.language.report_links import certified
 from cxgov.language.rules import RULES
 from cxgov.language.scopes import source_scope
 from cxgov.language.shapes import KINDS, schema
@@ -77,6 +78,7 @@ _SHAPES: Final = {
     "^[0-9]{1,6}\\.[0-9]{1,6}\\.[0-9]{1,6}$": "version, e.g. `1.2.3`",
     "^[A-Za-z0-9._%+'/=^{}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}$": "address",
     "^error$": "`error`",
+    "^reports/([A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/){0,5}[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\\.sql$": "`reports/name.sql`",
 }
 _LOWER: Final = {"minimum": "from", "exclusiveMinimum": "above"}
 _UPPER: Final = {"maximum": "to", "exclusiveMaximum": "below"}
@@ -268,7 +270,9 @@ def example(rule: Rule, case: Path) -> Iterator[str]:
     """What a case gets wrong, what is said of it, and how it should be."""
     right = overlaid(overlaid({}, CASES / "base"), case / "before")
     wrong = overlaid(right, case / "after")
-    _, found = load(wrong)
+    registry, found = load(wrong)
+    if registry is not None:
+        found = (*found, *(problem for _, problem in certified(registry)))
     mine = [problem for problem in found if problem.rule is rule]
     assert mine, f"{case} does not break {rule.code}"
     path = mine[0].place.path

@@ -83,8 +83,16 @@ def dumped(value: Any) -> str:
 
 
 def tree_of(every: Mapping[Key, Data]) -> Tree:
-    """The files of documents."""
-    return {f"{kind.lower()}_{identity}.yaml": dumped(data).encode() for (kind, identity), data in every.items()}
+    """The files of documents, then those of SQL that reports name."""
+    files = {f"{kind.lower()}_{identity}.yaml": dumped(data).encode() for (kind, identity), data in every.items()}
+    queries = {path for (kind, _), data in every.items() if kind == "Report" for path in data["queries"]}
+    return files | {path: query("nps", "panel_nps") for path in sorted(queries)}
+
+
+def query(*metrics: str) -> bytes:
+    """A file of SQL whose certificate names metrics."""
+    facts = json.dumps({"v": 1, "metrics": dict.fromkeys(metrics, "clo1:0"), "query": {"metrics": list(metrics)}})
+    return f"-- cxgov PROVISIONAL: for the tests\n-- cxgov {facts}\nselect 1\n-- cxgov end sql1:0\n".encode()
 
 
 def plain_documents(registry: Registry) -> Documents:
@@ -160,6 +168,10 @@ def _rich() -> Documents:
         ):
             every["Metric", identity] = metric(identity, measure)
     _twins(every)
+    every["Report", "board"] = {
+        "apiVersion": "cxgov/v1", "kind": "Report", "id": "board", "version": "1.0.0", "title": "Board",
+        "owner": "bi", "tool": "tableau", "audience": "board", "queries": ["reports/board.sql", "reports/more.sql"],
+    }  # fmt: skip
     for key, values in _VALUES.items():
         every = with_edit(every, key, values)
     return every

@@ -32,6 +32,7 @@ ON: Final[Mapping[str, str]] = {
     "Threshold": "panel_nps_quarter",
     "Exclusion": "broken_export",
     "Overlay": "dutch",
+    "Report": "board",
     "Council": "council",
 }
 # What a document is cannot change and stay that document; an id that changes is two documents, or a rename.
@@ -192,6 +193,9 @@ _OWN: Final[Mapping[Property, tuple[Any, ...]]] = {
     ("Overlay", "dimensions.*"): ("dutch", {"dimensions.low": "score <= 5"}),
     ("Overlay", "thresholds"): ("dutch", {"thresholds": None}),
     ("Overlay", "min_sample"): ("dutch", {"min_sample": 41}),
+    ("Report", "tool"): ("board", {"tool": "looker"}),
+    ("Report", "audience"): ("board", {"audience": "everybody"}),
+    ("Report", "queries"): ("board", {"queries": ["reports/board.sql", "reports/other.sql"]}),
     ("Council", "sequence"): ("council", {"sequence": 4}),
     ("Council", "members"): ("council", {"members.6": None}),
     **{

@@ -26,6 +26,7 @@ def row(finding: Finding) -> dict[str, Any]:
         "judged": list(finding.reach.judged),
         "thresholds": list(finding.reach.thresholds),
         "overlays": list(finding.reach.overlays),
+        "reports": list(finding.reach.reports),
     }
     return {
         "class": finding.change_class,

@@ -52,11 +52,13 @@ GIVEN: Final = {
     "CX041": "lifecycle",
     "CX042": "successor",
     "CX043": "retired",
+    "CX044": "certified-query",
     "CX101": "no-description",
     "CX102": "same-title",
     "CX103": "draft-inside",
     "CX104": "unit",
     "CX105": "deprecated",
+    "CX106": "stray-query",
 }
 
 

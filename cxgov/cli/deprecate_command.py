@@ -35,11 +35,11 @@ def command(
 ) -> None:
     """Say that a certified metric ends: what replaces it, from which day on, and why.
 
-    \b
-    cxgov deprecate nps_old --successor nps --sunset 2027-06-30 --notice 'Asked by mail only.'
-
     Until it is retired it answers as before, with a warning. Of its file only the status, these words and the version
     differ afterwards; the change has the class `retirement`.
+
+    \b
+    cxgov deprecate nps_old --successor nps --sunset 2027-06-30 --notice 'Asked by mail only.'
     """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov.api import deprecate
     from cxgov.reports.endings import as_text

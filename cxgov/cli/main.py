@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "restate": "Correct what a frozen period said of some metrics.",
     "deprecate": "Say that a metric ends: its successor, its sunset, why.",
     "retire": "Retire a deprecated metric.",
+    "reports": "List the reports, or those that a change touches.",
     "check": "Hold the data against the sources' declarations.",
     "rules": "Print the rules that a registry is checked by.",
     "dialects": "Print the SQL dialects and how they are held.",

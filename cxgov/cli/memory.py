@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _EVERYWHERE: Final = ("Registry", "Calendar")
 # What refers to metrics is checked after them.
 _NAMES_METRICS: Final = re.compile(rb"\n(?:[ \t]+derived|deprecated):")
-_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion|Overlay|Council)\b", re.MULTILINE)
+_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion|Overlay|Council|Report)\b", re.MULTILINE)
+_REPORT: Final = re.compile(rb"^kind: *Report\b", re.MULTILINE)
 # Fewer are read sooner than another process starts.
 _WORTH_A_PROCESS: Final = 1_000
 # The fields of a summary, and the digest of all that its document's problems depend on.
@@ -39,19 +40,26 @@ def validate_with_memory(folder: Path, memory: Path | None = None) -> tuple[int,
 
     tree, problems = read_tree(folder)
     documents = sum(path.endswith(".yaml") for path in tree)
-    if not problems and _shown_valid(tree, memory or _memory_file(folder)):
+    if not problems and _shown_valid(tree, memory or _memory_file(folder), str(folder)):
         return documents, ()
-    _, found = load(tree)
+    _, found = load(tree, str(folder))
     return documents, in_file_order((*problems, *found))
 
 
-def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
+def _shown_valid(tree: Mapping[str, bytes], file: Path, folder: str) -> bool:
     """Whether the memory, and a check of what it does not know, show that there is no problem at all."""
-    from cxgov.language.loading import LOOKS_LIKE_METRIC, Summary
+    from cxgov.language.loading import LOOKS_LIKE_METRIC, Summary, query_path
 
-    if any(not path.endswith((".yaml", ".md")) for path in tree):
+    sql = [path for path in tree if query_path(path, folder) is not None]
+    if len(sql) < sum(not path.endswith((".yaml", ".md")) for path in tree):
         return False
     digests = {path: _digest(data) for path, data in tree.items() if path.endswith(".yaml")}
+    reports = [path for path in digests if sql and _REPORT.search(tree[path])]
+    if sql and not reports:
+        return False
+    # Whether a file of SQL is named, and what it shows, depends on all of them together.
+    shown = _digest("\n".join(f"{path} {_digest(tree[path])}" for path in sorted([*sql, *reports])).encode())
+    digests |= {path: _digest(f"{digests[path]} {shown}".encode()) for path in reports}
     if len(set(digests.values())) < len(digests):
         return False
     paths = {digest: path for path, digest in digests.items()}
@@ -87,11 +95,12 @@ def _shown_valid(tree: Mapping[str, bytes], file: Path) -> bool:
     known |= {digests[path]: summary for path, summary in summaries.items()}
     if later:
         # To say what they refer to, they are read once alone.
-        known |= {digests[path]: summary for path, summary in _summaries(tree, later).items()}
+        known |= {digests[path]: summary for path, summary in _summaries(tree, [*later, *sql], folder).items()}
         if any(digests[path] not in known for path in later):
             return False
         needed = set().union(*(_reach(digests[path], known) for path in later))
-        if _check(tree, [*base, *(paths[digest] for digest in needed)]) is None:
+        their = sql if not set(reports).isdisjoint(later) else []
+        if _check(tree, [*base, *(paths[digest] for digest in needed), *their], folder) is None:
             return False
     if not _distinct(known, len(digests)):
         return False
@@ -116,18 +125,18 @@ def _distinct(known: Mapping[str, "Summary"], documents: int) -> bool:
     )
 
 
-def _check(tree: Mapping[str, bytes], paths: Iterable[str]) -> "dict[str, Summary] | None":
+def _check(tree: Mapping[str, bytes], paths: Iterable[str], folder: str = "") -> "dict[str, Summary] | None":
     """Summaries of some documents; None where there is a problem among them."""
     from cxgov.language.loading import load_with_summaries
 
-    _, found, summaries = load_with_summaries({path: tree[path] for path in paths})
+    _, found, summaries = load_with_summaries({path: tree[path] for path in paths}, folder)
     return None if found else summaries
 
 
-def _summaries(tree: Mapping[str, bytes], paths: Iterable[str]) -> "dict[str, Summary]":
+def _summaries(tree: Mapping[str, bytes], paths: Iterable[str], folder: str) -> "dict[str, Summary]":
     from cxgov.language.loading import load_with_summaries
 
-    return load_with_summaries({path: tree[path] for path in paths})[2]
+    return load_with_summaries({path: tree[path] for path in paths}, folder)[2]
 
 
 def _check_in_parts(

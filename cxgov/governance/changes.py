@@ -13,8 +13,9 @@ from cxgov.governance.lifecycle import Fault, class_of_status, faults
 from cxgov.governance.renames import renames, with_new_names
 from cxgov.governance.versions import Bump, bump
 from cxgov.language.diagnostics import Place
-from cxgov.language.model import Document, Metric, Registry
+from cxgov.language.model import Document, Metric, Registry, Report
 from cxgov.language.reader import Map, place_of, read
+from cxgov.language.report_links import certified
 from cxgov.meaning.classes import How, class_of
 from cxgov.meaning.dependencies import Key, governed, overlaid, reached
 from cxgov.meaning.digests import Closures
@@ -30,11 +31,12 @@ _ADDED: Final[Mapping[str, str]] = {
     "Threshold": "threshold_tightened",
     "Exclusion": "exclusion",
     "Overlay": "overlay",
+    "Report": "additive",
     "Council": "policy",
 }
 _REMOVED: Final[Mapping[str, str]] = {
     **_ADDED,
-    **dict.fromkeys(("Calendar", "Source", "Metric", "Sampling"), "removal"),
+    **dict.fromkeys(("Calendar", "Source", "Metric", "Sampling", "Report"), "removal"),
     "Threshold": "threshold_loosened",
 }
 _MOVES_NOTHING: Final = frozenset({"editorial", "ownership", "additive"})
@@ -46,6 +48,7 @@ _STILL: Final = frozenset({"dialects", "exclusions", "repository", "ref"})
 class Reach:
     """What an edit can move: metrics whose numbers it can, thresholds that judge them, overlays that narrow them.
 
+    ``reports`` show such a metric, or the edited one.
     ``judged`` is the metric of a threshold: its numbers stay, what is said of them does not.
     """
 
@@ -53,6 +56,7 @@ class Reach:
     thresholds: tuple[str, ...] = ()
     overlays: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,7 @@ class _Comparing:
         self.reached = {key: set(metrics) for key, metrics in after.items()}
         for key, metrics in before.items():
             self.reached.setdefault(self.now(key), set()).update(self.now(("Metric", its))[1] for its in metrics)
+        self.showing = {key[1]: metrics for key, metrics in self.reached.items() if key[0] == "Report"}
         self.overlaid = [*overlaid(old.registry), *overlaid(new.registry)]
         self.titles = {its.folded_title: its.id for its in old.registry.metrics.values() if its.status != "draft"}
         self.maps: dict[tuple[int, str], Map | None] = {}
@@ -162,8 +167,16 @@ class _Comparing:
             findings=tuple(sorted(findings, key=_order)),
             bumps=tuple(bumps),
             moved=self.moved(),
-            faults=tuple(faults(self.before, self.after, self.now, self.place)),
+            faults=(*faults(self.before, self.after, self.now, self.place), *self.uncertified()),
         )
+
+    def uncertified(self) -> Iterator[Fault]:
+        """The queries of reports that are wrong by their certificates, and were not on the old side."""
+        known = {(its.id, problem.message) for its, problem in certified(self.old.registry)}
+        for its, problem in certified(self.new.registry):
+            if problem.is_error and (its.id, problem.message) not in known:
+                fix = problem.fix or problem.rule.fix
+                yield Fault(kind="Report", id=its.id, message=problem.message, fix=fix, place=problem.place)
 
     def now(self, key: Key) -> Key:
         """A document's key on the new side, by that on the old one."""
@@ -219,6 +232,8 @@ class _Comparing:
         if was != key:
             its = self.class_of(key, ("formerly",), "added", (None, None), new)
             yield self.finding(key, (), "renamed", its, was[1], key[1])
+        if isinstance(old, Report) and isinstance(new, Report):
+            yield from self.files(key, old, new)
         if not self.touched(key):
             return
         left, right = with_new_names(plain(old), self.renamed), plain(new)
@@ -241,6 +256,16 @@ class _Comparing:
             other = self.titles.get(document.folded_title)
             if other is not None and other not in {was[1], key[1]}:
                 yield self.finding(key, ("title",), "added", "formula", None, said(document.title))
+
+    def files(self, key: Key, old: Report, new: Report) -> Iterator[Finding]:
+        """The queries that a report shows before and after, of which the files differ."""
+        before = {query.path: query.digest for query in old.queries}
+        for query in new.queries:
+            was = before.get(query.path)
+            if was is not None and query.digest is not None and was != query.digest:
+                path = ("queries", query.path)
+                its = self.class_of(key, path, "changed", (was, query.digest), new)
+                yield self.finding(key, path, "changed", its, f"sha256:{was[:12]}", f"sha256:{query.digest[:12]}")
 
     def class_of(self, key: Key, path: FieldPath, how: How, values: tuple[Plain, Plain], document: Document) -> str:
         found = class_of(key[0], path, how)
@@ -277,7 +302,7 @@ class _Comparing:
     def reach(self, key: Key, path: FieldPath, change_class: str) -> Reach:
         """What an edit of a document moves; what only adds moves nothing that was there."""
         still = key[0] == "Registry" and _STILL.intersection(path[:1])
-        if still or change_class in _MOVES_NOTHING:
+        if still or key[0] == "Report" or change_class in _MOVES_NOTHING:
             return Reach()
         metrics = self.reached.get(key, set())
         sides = (self.old.registry, self.new.registry)
@@ -287,13 +312,20 @@ class _Comparing:
         if key[0] == "Overlay":
             narrowing = [side.overlays[key[1]] for side in sides if key[1] in side.overlays]
             judging = {its for overlay in narrowing for its in overlay.thresholds}
-            return Reach(metrics=tuple(sorted(metrics)), thresholds=tuple(sorted(judging)))
+            return Reach(
+                metrics=tuple(sorted(metrics)), thresholds=tuple(sorted(judging)), reports=self.shown_in(metrics)
+            )
         judging = {its.id for side in sides for its in side.thresholds.values() if its.metric in metrics}
         return Reach(
             metrics=tuple(sorted(metrics - ({key[1]} if key[0] == "Metric" else set()))),
             thresholds=tuple(sorted(judging)),
             overlays=tuple(sorted({overlay.id for metric, overlay in self.overlaid if metric.id in metrics})),
+            reports=self.shown_in(metrics),
         )
+
+    def shown_in(self, metrics: set[str]) -> tuple[str, ...]:
+        """The reports that show one of some metrics."""
+        return tuple(sorted(its for its, shows in self.showing.items() if shows & metrics))
 
     # --- places ---
 

@@ -18,6 +18,7 @@ from cxgov.language.diagnostics import Place, listed, nearest
 from cxgov.language.expressions import names
 from cxgov.language.kinds import NO_SUCCESSOR
 from cxgov.language.model import Deprecation, Derived, Metric, Registry
+from cxgov.language.queries import shown
 from cxgov.language.reader import read
 
 _STATUS: Final = re.compile(r"""(['"]?)(certified|deprecated)\1""")
@@ -149,6 +150,9 @@ def _uses(registry: Registry, metric: str) -> Iterator[Use]:
     for overlay in registry.overlays.values():
         if metric in overlay.metrics:
             yield Use(kind="Overlay", id=overlay.id, how="narrows", holds=True, place=overlay.place)
+    for report in registry.reports.values():
+        if any(its is not None and its.id == metric for its in shown(registry, report).values()):
+            yield Use(kind="Report", id=report.id, how="shows", holds=True, place=report.place)
     for exclusion in registry.exclusions.values():
         if metric in exclusion.metrics:
             # It explains periods that are over.

@@ -95,7 +95,7 @@ class Sides:
         data = self.bytes_of(list(kept.values()))
         approvals = {path: data[oid] for path, oid in kept.items() if path.startswith(f"{top}{APPROVALS}/")}
         files = {path: data[kept[path]] for path in sorted(kept) if path not in approvals}
-        registry, problems = load(files)
+        registry, problems = load(files, self.folder)
         sound = registry is not None and not found.refused
         return Reading(
             side=Side(registry, files) if registry is not None and sound else None,

@@ -24,6 +24,8 @@ from cxgov.language.model import (
     Overlay,
     Raci,
     Ratio,
+    Report,
+    ReportQuery,
     Settings,
     Share,
     Threshold,
@@ -49,6 +51,7 @@ def build(builder: Builder, data: Map) -> Document | None:
         "Threshold": _threshold,
         "Exclusion": _exclusion,
         "Overlay": _overlay,
+        "Report": _report,
         "Council": council,
     }
     return makers[data["kind"]](builder, data)
@@ -282,5 +285,18 @@ def _overlay(builder: Builder, data: Map) -> Overlay | None:
         dimensions=dimensions,
         thresholds=tuple(data.get("thresholds", ())),
         min_sample=data.get("min_sample"),
+        **builder.common(data),
+    )
+
+
+def _report(builder: Builder, data: Map) -> Report:
+    queries = data["queries"]
+    return Report(
+        tool=data["tool"],
+        audience=data["audience"],
+        queries=tuple(
+            ReportQuery(path=path, place=place_of(builder.path, at))
+            for path, at in zip(queries, queries.items_at, strict=True)
+        ),
         **builder.common(data),
     )

@@ -17,6 +17,7 @@ from cxgov.language.model import (
     Exclusion,
     Metric,
     Overlay,
+    Report,
     Sampling,
     Settings,
     Source,
@@ -59,6 +60,7 @@ class Linker:
         self.thresholds: dict[str, Threshold] = {}
         self.exclusions: dict[str, Exclusion] = {}
         self.overlays: dict[str, Overlay] = {}
+        self.reports: dict[str, Report] = {}
         self.council: Council | None = None
         # Ids of documents with problems of their own: a reference to one is no second problem.
         self.broken: set[str] = set()

@@ -8,7 +8,8 @@ import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import takewhile
 from typing import Any, Final
 
@@ -29,13 +30,17 @@ from cxgov.language.model import (
     Metric,
     Overlay,
     Registry,
+    Report,
+    ReportQuery,
     Sampling,
     Settings,
     Source,
     Threshold,
 )
 from cxgov.language.overlay_links import overlay
-from cxgov.language.reader import place_of, read
+from cxgov.language.queries import metrics_of_query
+from cxgov.language.reader import MAX_BYTES, place_of, read
+from cxgov.language.report_links import report, stray
 from cxgov.language.rules import COUNCIL, DUPLICATE, FILE, FORMERLY, OVERLAY, REGISTRY, SAME_TITLE
 from cxgov.language.sampling_links import sampling
 from cxgov.language.shapes import check_shape
@@ -45,6 +50,8 @@ from cxgov.language.threshold_links import threshold
 # Folders beside the documents that hold none.
 APPROVALS: Final = "approvals"
 FROZEN: Final = "frozen"
+# The one in which files of SQL may stand beside documents.
+REPORTS: Final = "reports"
 
 # Decides only what is read first, never what a document is.
 LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
@@ -66,29 +73,35 @@ class Summary:
     claims: tuple[str, ...] = ()
 
 
-def load(tree: Mapping[str, bytes]) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
-    """The registry of a tree (path to bytes) and its problems in file order.
+def load(tree: Mapping[str, bytes], folder: str = "") -> tuple[Registry | None, tuple[Diagnostic, ...]]:
+    """The registry of a tree (path to bytes) and its problems in file order; ``folder`` is where all paths begin.
 
     There is no registry where a problem is an error: half a registry would give half an answer.
     """
-    registry, found, _ = load_with_summaries(tree)
+    registry, found, _ = load_with_summaries(tree, folder)
     return registry, found
 
 
 def load_with_summaries(
-    tree: Mapping[str, bytes],
+    tree: Mapping[str, bytes], folder: str = ""
 ) -> tuple[Registry | None, tuple[Diagnostic, ...], dict[str, Summary]]:
     """The same with the summary of every document that could be read, by its path."""
     with _no_collection():
-        loader = _Loader(tree)
+        loader = _Loader(tree, folder)
         loader.load(metrics_last=True)
         if loader.misled:
-            loader = _Loader(tree)
+            loader = _Loader(tree, folder)
             loader.load(metrics_last=False)
         problems = in_file_order([*loader.problems, *loader.linker.problems])
         if any(problem.is_error for problem in problems) or loader.linker.settings is None:
             return None, problems, loader.summaries
         return loader.registry(), problems, loader.summaries
+
+
+def query_path(path: str, folder: str) -> str | None:
+    """A file of SQL by its path from the registry's folder; None for any other file, or one that stands elsewhere."""
+    here = path.removeprefix("" if folder in {"", "."} else f"{folder}/")
+    return here if here.startswith(f"{REPORTS}/") and here.endswith(".sql") else None
 
 
 def rebuilt(tree: Mapping[str, bytes]) -> Registry:
@@ -123,8 +136,10 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Loader:
-    def __init__(self, tree: Mapping[str, bytes]) -> None:
+    def __init__(self, tree: Mapping[str, bytes], folder: str = "") -> None:
         self.tree = tree
+        self.queries = {its: path for path in tree if (its := query_path(path, folder)) is not None}
+        self.sql = set(self.queries.values())
         self.problems: list[Diagnostic] = []
         self.summaries: dict[str, Summary] = {}
         self.linker = Linker()
@@ -155,6 +170,9 @@ class _Loader:
             self.link(written)
         self.claimed_once()
         self.one_registry()
+        if not self.linker.broken:
+            # What could not be read may have named them.
+            stray(self.linker, self.queries.items())
 
     def registry(self) -> Registry:
         assert self.linker.settings is not None
@@ -167,6 +185,7 @@ class _Loader:
             thresholds=self.linker.thresholds,
             exclusions=self.linker.exclusions,
             overlays=self.linker.overlays,
+            reports=self.linker.reports,
             council=self.linker.council,
         )
 
@@ -195,12 +214,19 @@ class _Loader:
                 exclusion(self.linker, written)
             case Overlay():
                 overlay(self.linker, written)
+            case Report():
+                report(self.linker, written, self.queries)
             case Council():
                 council(self.linker, written)
 
     def read(self, path: str) -> Written[Any] | None:
         """One document, built; None after a problem that leaves nothing to check further."""
         if path.endswith(".md"):
+            return None
+        if path in self.sql:
+            if len(self.tree[path]) > MAX_BYTES:
+                message = f"a query of more than {MAX_BYTES // 1024} KiB"
+                self.problems.append(Diagnostic(rule=FILE, message=message, place=Place(path, 1, 1)))
             return None
         if not path.endswith(".yaml"):
             fix = "Rename it to .yaml." if path.endswith(".yml") else ""
@@ -220,7 +246,17 @@ class _Loader:
         if document is None:
             self.give_up(path, data)
             return None
+        if isinstance(document, Report):
+            document = replace(document, queries=tuple(map(self.with_file, document.queries)))
         return Written(document, data, builder)
+
+    def with_file(self, query: ReportQuery) -> ReportQuery:
+        """A report's query with what its file holds."""
+        path = self.queries.get(query.path)
+        if path is None:
+            return query
+        metrics = metrics_of_query(self.tree[path].decode("utf-8", "replace"))
+        return replace(query, digest=sha256(self.tree[path]).hexdigest(), metrics=tuple(sorted(metrics)))
 
     def give_up(self, path: str, data: Mapping[str, Any] | None) -> None:
         """Remembers the id, so that a reference to it is no second problem."""
@@ -257,6 +293,8 @@ class _Loader:
                 self.linker.exclusions[document.id] = document
             case Overlay():
                 self.linker.overlays[document.id] = document
+            case Report():
+                self.linker.reports[document.id] = document
             case Council():
                 self.second_council(document)
         if document.formerly or isinstance(document, Overlay):
@@ -347,6 +385,8 @@ def _summary(kind: str, document: Document) -> Summary:
     elif isinstance(document, Overlay):
         refs = tuple(f"Metric:{metric}" for metric in document.metrics)
         refs += tuple(f"Threshold:{threshold}" for threshold in document.thresholds)
+    elif isinstance(document, Report):
+        refs = tuple(f"Metric:{its}" for its in sorted({its for query in document.queries for its in query.metrics}))
     elif isinstance(document, Council):
         named = [*(metric for rule in document.rules for metric in rule.metrics), *dict(document.beneficiaries)]
         refs = tuple(dict.fromkeys(f"Metric:{metric}" for metric in named))

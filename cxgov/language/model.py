@@ -380,6 +380,29 @@ class Overlay(Document):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportQuery:
+    """A file of SQL that a report shows, by its path from the registry's folder.
+
+    ``digest`` is the SHA-256 of its bytes, None where there is no such file; ``metrics`` are the ids that its
+    certificate names, none where it has none.
+    """
+
+    path: str
+    digest: str | None = None
+    metrics: tuple[str, ...] = ()
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Document):
+    """A dashboard with the certified queries that it shows."""
+
+    tool: str
+    audience: str
+    queries: tuple[ReportQuery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Council(Document):
     """Who may change what. ``sequence`` counts the policies of a registry, one by one.
 
@@ -407,6 +430,7 @@ class Registry:
     thresholds: dict[str, Threshold] = field(default_factory=dict)
     exclusions: dict[str, Exclusion] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
     council: Council | None = None
 
     @property

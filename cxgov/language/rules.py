@@ -29,7 +29,8 @@ SCHEMA = _rule(
 )  # fmt: skip
 FILE = _rule(
     "CX004", "file", E,
-    "In the registry's folder stand documents (*.yaml) and *.md files; names that begin with a dot are passed over.",
+    "In the registry's folder stand documents (*.yaml), *.md files and, in reports/, *.sql files; names that begin "
+    "with a dot are passed over.",
     "Move the file out of the registry's folder.",
 )  # fmt: skip
 REGISTRY = _rule(
@@ -207,6 +208,11 @@ RETIRED = _rule(
     "Nothing that answers for the present is derived from a retired metric, judges one or narrows one.",
     "Name its successor, or retire or remove this document first.",
 )  # fmt: skip
+CERTIFIED_QUERY = _rule(
+    "CX044", "certified-query", E,
+    "A report's queries carry their certificates, which name metrics that answer.",
+    "Write the file again with `cxgov compile --into`.",
+)  # fmt: skip
 NO_DESCRIPTION = _rule(
     "CX101", "no-description", W,
     "A certified metric says what it is.",
@@ -232,11 +238,17 @@ DEPRECATED = _rule(
     "What stays is not built on a metric that is deprecated.",
     "Use its successor before it is retired.",
 )  # fmt: skip
+STRAY_QUERY = _rule(
+    "CX106", "stray-query", W,
+    "Each file of SQL belongs to a report.",
+    "Name it under `queries:` of a document of kind Report, or remove it.",
+)  # fmt: skip
 
 RULES: tuple[Rule, ...] = (
     TEXT, YAML, SCHEMA, FILE, REGISTRY,
     DUPLICATE, REFERENCE, CYCLE, EXPRESSION, VALUE, TYPE, NAME, PATH, UNKNOWN, MEASURE, ENTITY, PERSONAL, SHADOW,
     COLUMN, CONNECTION, UNIT_OF_SAMPLE, FRAME, SELECTION, CONTACT, ORDER, WEIGHTS, SAMPLED, EXCLUSION, JUDGED, BANDS,
     FORMERLY, OVERLAY, COUNCIL, KEY, QUORUM, SEAT, LIFECYCLE, SUCCESSOR, RETIRED,
-    NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT, DEPRECATED,
+    CERTIFIED_QUERY,
+    NO_DESCRIPTION, SAME_TITLE, DRAFT_INSIDE, UNIT, DEPRECATED, STRAY_QUERY,
 )  # fmt: skip

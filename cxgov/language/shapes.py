@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 # What has more unknown keys is no document of that kind; looking for the nearest name of each takes long.
 MAX_UNKNOWN: Final = 50
-KINDS: Final = ("Registry", "Calendar", "Source", "Metric", "Sampling", "Threshold", "Exclusion", "Overlay", "Council")
+KINDS: Final = (
+    "Registry", "Calendar", "Source", "Metric", "Sampling", "Threshold", "Exclusion", "Overlay", "Report", "Council",
+)  # fmt: skip
 _LONGEST: Final = 80
 _NAMES: Final = "Write lower case letters, digits and _, at most 63, with no digit first."
 _WORDS: Final = {

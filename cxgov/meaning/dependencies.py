@@ -4,6 +4,7 @@ from cxgov.language.derivation import measured_parts
 from cxgov.language.expressions import names
 from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Sampling, Source
 from cxgov.language.paths import route
+from cxgov.language.queries import shown
 from cxgov.meaning.documents import kind_of
 
 Key = tuple[str, str]
@@ -47,7 +48,10 @@ def rule_sources(registry: Registry, rule: Sampling) -> dict[str, Source]:
 
 
 def reached(registry: Registry) -> dict[Key, frozenset[str]]:
-    """For every document the metrics whose numbers it can move, itself among them where it is one."""
+    """For every document the metrics whose numbers it can move, itself among them where it is one.
+
+    A threshold has the metric that it judges, a report those that it shows.
+    """
     found: dict[Key, set[str]] = {}
     for metric in registry.metrics.values():
         waiting: list[Document] = [metric]
@@ -63,6 +67,10 @@ def reached(registry: Registry) -> dict[Key, frozenset[str]]:
                 waiting += closure(registry, document).values()
     for threshold in registry.thresholds.values():
         found.setdefault(("Threshold", threshold.id), set()).add(threshold.metric)
+    for report in registry.reports.values():
+        for shows in shown(registry, report).values():
+            if shows is not None:
+                found.setdefault(("Report", report.id), set()).add(shows.id)
     for metric, overlay in overlaid(registry):
         found.setdefault(("Overlay", overlay.id), set()).add(metric.id)
     return {key: frozenset(metrics) for key, metrics in found.items()}

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from cxgov.language.expressions import Expr, canonical, names, write
-from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Sampling, Source
+from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Report, Sampling, Source
 from cxgov.meaning.classes import without_editorial
 from cxgov.meaning.dependencies import closure, rule_sources
 from cxgov.meaning.documents import Plain, kind_of, plain
@@ -32,6 +32,7 @@ _SAID_OF: Final[Mapping[str, frozenset[str]]] = {
     "Threshold": frozenset({"playbook"}),
     "Exclusion": frozenset({"metrics", "reason", "evidence", "requester"}),
     "Overlay": frozenset({"metrics", "thresholds"}),
+    "Report": frozenset({"tool", "audience", "queries"}),
 }
 
 
@@ -71,6 +72,8 @@ class Closures:
         if isinstance(document, Sampling):
             leaves = {role: sem1(source) for role, source in rule_sources(self.registry, document).items()}
             leaves["source"] = sem1(self.registry.sources[document.source])
+        if isinstance(document, Report):
+            leaves = {query.path: query.digest for query in document.queries}
         return _node(sem1(document), leaves)
 
     def under(self, metric: Metric, overlay: Overlay) -> str:

@@ -26,6 +26,7 @@ from cxgov.language.model import (
     Overlay,
     Ratio,
     Registry,
+    Report,
     Sampling,
     Settings,
     Share,
@@ -46,6 +47,7 @@ KINDS: Final[dict[type[Document], str]] = {
     Threshold: "Threshold",
     Exclusion: "Exclusion",
     Overlay: "Overlay",
+    Report: "Report",
     Council: "Council",
 }
 _UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
@@ -67,6 +69,7 @@ def documents(registry: Registry) -> dict[tuple[str, str], Document]:
         registry.thresholds.values(),
         registry.exclusions.values(),
         registry.overlays.values(),
+        registry.reports.values(),
         [registry.council] if registry.council is not None else [],
     ]
     return {(kind_of(document), document.id): document for group in every for document in group}
@@ -83,6 +86,7 @@ def plain(document: Document) -> dict[str, Plain]:
         Threshold: _threshold,
         Exclusion: _exclusion,
         Overlay: _overlay,
+        Report: _report,
         Council: _council,
     }
     common = {
@@ -292,6 +296,11 @@ def _overlay(its: Overlay) -> dict[str, Plain]:
         "thresholds": sorted(its.thresholds),
         "min_sample": its.min_sample,
     }
+
+
+def _report(its: Report) -> dict[str, Plain]:
+    # What the files hold is no field of the document; it stands in its closure.
+    return {"tool": its.tool, "audience": its.audience, "queries": sorted(query.path for query in its.queries)}
 
 
 def _council(its: Council) -> dict[str, Plain]:

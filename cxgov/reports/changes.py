@@ -56,6 +56,7 @@ def reached_words(finding: Finding) -> str:
     parts += [f"judges {_names(reach.judged)}"] if reach.judged else []
     parts += [f"judged by {_names(reach.thresholds)}"] if reach.thresholds else []
     parts += [f"under {_names(reach.overlays)}"] if reach.overlays else []
+    parts += [f"shown in {_names(reach.reports)}"] if reach.reports else []
     return "; ".join(parts)
 
 
@@ -155,6 +156,7 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
             "judged": list(reach.judged),
             "thresholds": list(reach.thresholds),
             "overlays": list(reach.overlays),
+            "reports": list(reach.reports),
         },
         "path": None if place is None else place.path,
         "line": None if place is None else place.line,

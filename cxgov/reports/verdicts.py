@@ -139,7 +139,7 @@ def _demand(demand: Demand) -> Iterator[str]:
     finding = demand.finding
     place = f"{finding.place}: " if finding.place is not None else ""
     yield f"  {'+' if demand.met else '-'} {visible(place)}{finding.change_class} {visible(_edit(demand))}"
-    moves = [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]
+    moves = [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays, *finding.reach.reports]
     if moves:
         yield f"      reaches {', '.join(moves)}"
     yield f"      needs {asks(demand)}"
@@ -164,7 +164,9 @@ def _table(verdict: Verdict) -> list[str]:
             "✓" if demand.met else "✗",
             finding.change_class,
             _edit(demand),
-            ", ".join([*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays]),
+            ", ".join(
+                [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays, *finding.reach.reports]
+            ),
             asks(demand),
             ", ".join(its.person for its in demand.counted),
             "; ".join(demand.missing),
@@ -189,7 +191,7 @@ def _demand_fields(demand: Demand) -> dict[str, object]:
         "class": finding.change_class,
         "old": finding.old,
         "new": finding.new,
-        "reaches": [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays],
+        "reaches": [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays, *finding.reach.reports],
         **_place(finding.place),
         "policy": demand.policy,
         "needs": asks(demand),

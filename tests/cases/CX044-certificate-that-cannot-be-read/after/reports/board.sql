@@ -1,0 +1,2 @@
+-- cxgov {"metrics": {"nps": 1}, "metrics": {}}
+select 1
