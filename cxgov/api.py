@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.derivation import measured_parts
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cxgov.governance.sides import Sides
     from cxgov.language.model import Connection
     from cxgov.ledger.certificates import Statement
-    from cxgov.ledger.entries import Ledger
+    from cxgov.ledger.entries import Entry, Ledger
     from cxgov.ledger.freezing import Circumstances, Freezing
     from cxgov.ledger.readings import Definitions
 
@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 __all__ = [
     "Answer", "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query",
-    "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "deprecate", "diff",
-    "evaluate", "freeze", "load", "restate", "retire", "run", "sample", "statements", "validate",
+    "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "diff", "evaluate",
+    "freeze", "load", "restate", "run", "sample", "statements", "validate",
 ]  # fmt: skip
 
 
@@ -609,18 +609,59 @@ def freeze(folder: str | Path, period: str, *, now: datetime | None = None) -> "
 
 
 def restate(
-    folder: str | Path, period: str, metrics: Iterable[str], *, reason: str, now: datetime | None = None
+    folder: str | Path,
+    period: str,
+    metrics: Iterable[str],
+    *,
+    reason: str,
+    connection: str | None = None,
+    now: datetime | None = None,
 ) -> "Freezing":
     """The ledger entry that corrects what a frozen period said of some metrics. Nothing is written.
+
+    On a ``connection`` the old and the new number of each metric are asked, and stand in the entry.
 
     Raises:
         InvalidRegistry, CannotSay, Altered: as freeze.
         Refused: the period is not frozen, or the metrics cannot be restated so.
+        EngineError: the connection does not answer.
     """
     from cxgov.ledger import freezing  # noqa: PLC0415  # as in freeze
 
     registry, ledger = _committed_ledger(Path(folder))
-    return freezing.restate(registry, ledger, period, _here(now), metrics=tuple(metrics), reason=reason)
+    asked, around = tuple(dict.fromkeys(metrics)), _here(now)
+    made = freezing.restate(registry, ledger, period, around, metrics=asked, reason=reason)
+    if connection is None:
+        return made
+    loaded = Loaded(registry, Path(folder), ())
+    numbers = [_both(loaded, its, made.entry, connection, around.now) for its in asked]
+    return freezing.restate(registry, ledger, period, around, metrics=asked, reason=reason, difference=numbers)
+
+
+def _both(loaded: Loaded, metric: str, entry: "Entry", connection: str, at: datetime) -> dict[str, Any]:
+    """A metric's number in a frozen period before and after it is restated, with its rows; None where there is none."""
+    from cxgov.compiler.planning import plan  # noqa: PLC0415  # as in statements
+    from cxgov.compiler.sql import to_sql  # noqa: PLC0415
+    from cxgov.engines.connecting import choose  # noqa: PLC0415
+    from cxgov.evaluation.disclosure import floor_of  # noqa: PLC0415
+    from cxgov.ledger.certificates import certified  # noqa: PLC0415
+    from cxgov.ledger.readings import Reading  # noqa: PLC0415
+
+    query = Query(metrics=(metric,), period=entry.period.id, as_of=entry.period.edges.as_of)
+    chosen = choose(loaded.registry, connection)
+    found: dict[str, Any] = {"metric": metric, "old": None, "old_n": None, "new": None, "new_n": None}
+    if metric in _definitions(loaded).ledger.readings(entry.period.id)[-1].metrics:
+        [answer] = answers(loaded, query, connection=connection, now=at)
+        found["old"], found["old_n"], _ = answer.result.rows[0]
+    if metric in entry.metrics:
+        reading = Reading(query=query, registry=loaded.registry, entries=())
+        statement = certified(to_sql(plan(loaded.registry, query), chosen.engine), reading)
+        new, new_n, _ = _answered(loaded.folder, statement, chosen, at, bare=False).rows[0]
+        least = floor_of(loaded.registry, loaded.registry.metrics[metric]).privacy
+        # Two numbers side by side would tell what the few rows between them say.
+        if found["old_n"] is None or new_n is None or not 0 < abs(found["old_n"] - new_n) < least:
+            found["new"], found["new_n"] = new, new_n
+    return found
 
 
 def _here(now: datetime | None) -> "Circumstances":

@@ -464,6 +464,26 @@ def test_a_restatement_has_a_reason(home: Frozen) -> None:
         restate(home.folder, "2026-Q1", ["nps"], reason=" ")
 
 
+def test_a_restatement_keeps_both_numbers(home: Frozen, capsys: pytest.CaptureFixture[str]) -> None:
+    """The numbers that are asked of a connection stand in the entry; the same as two questions give."""
+    home.freeze("2026-Q1")
+    home.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood = 10")
+    home.edit("definitions/csat.yaml", "min_sample: 10", "min_sample: 100000")
+    made = restate(home.folder, "2026-Q1", ["nps", "csat"], reason="x", connection="local", now=DURING)
+    write_freezing(home.folder / "frozen", made)
+    home.repo.commit({})
+    [nps, csat] = home.ledger().entry(2).difference
+    loaded = load(home.folder)
+    for side, restatement in (("old", 0), ("new", 1)):
+        query = Query(metrics=("nps",), period="2026-Q1")
+        [its] = answers(loaded, query, connection="local", restatement=restatement)
+        assert (float(nps[side]), nps[f"{side}_n"]) == its.result.rows[0][:2]
+    assert nps["old"] != nps["new"]
+    # What is too few to be shown stays hidden.
+    assert (csat["new"], csat["new_n"]) == (None, None)
+    capsys.readouterr()
+
+
 # --- drift ---
 
 

@@ -249,8 +249,15 @@ def write_entry(folder: Path, freezing: "Freezing") -> None:
     click.echo(f"  {period.first_day} to before {period.after}, days of {period.zone}; {closes}")
     if entry.late and not entry.restatement:
         click.echo("  late: the period had begun")
+    for its in entry.difference or ():
+        old, new = (_number(its[side], its[f"{side}_n"]) for side in ("old", "new"))
+        click.echo(f"  {its['metric']}: {old} -> {new}")
     click.echo(f"{target}: commit it with {target.parent.parent / 'objects'}, and propose it")
     click.echo(f"head {digest(entry.data)}")
+
+
+def _number(value: float | None, n: int | None) -> str:
+    return "no value" if value is None else f"{value:,.4g} (n {n:,})"
 
 
 @contextlib.contextmanager

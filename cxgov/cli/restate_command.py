@@ -2,16 +2,25 @@
 
 import click
 
-from cxgov.cli.options import instant, registry_folder, registry_option
+from cxgov.cli.options import instant, progress, registry_folder, registry_option
 
 
 @click.command("restate")
 @click.argument("period")
 @click.argument("metrics", nargs=-1, required=True, metavar="METRIC...")
 @click.option("--reason", required=True, help="What was wrong, for whoever reads the number later.")
+@click.option("--connection", metavar="NAME", help="Ask the old and the new number, and keep both in the entry.")
 @click.option("--now", metavar="INSTANT", help="When it is restated. Default: now.")
 @registry_option
-def command(*, period: str, metrics: tuple[str, ...], reason: str, now: str | None, registry: str | None) -> None:
+def command(
+    *,
+    period: str,
+    metrics: tuple[str, ...],
+    reason: str,
+    connection: str | None,
+    now: str | None,
+    registry: str | None,
+) -> None:
     """Correct what a frozen period said of some metrics: both readings stay.
 
     \b
@@ -24,4 +33,6 @@ def command(*, period: str, metrics: tuple[str, ...], reason: str, now: str | No
     from cxgov.cli.options import write_entry
 
     folder, at = registry_folder(registry), instant(now, "--now")
-    write_entry(folder, api.restate(folder, period, metrics, reason=reason, now=at))
+    with progress("asking"):
+        made = api.restate(folder, period, metrics, reason=reason, connection=connection, now=at)
+    write_entry(folder, made)

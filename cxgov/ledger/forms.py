@@ -32,6 +32,8 @@ def _text(value: Any, depth: int) -> str:
         return _lines("{", cells, "}", depth)
     if isinstance(value, list | tuple):
         return _lines("[", [_text(its, depth + _STEP) for its in value], "]", depth) if value else "[]"
+    if isinstance(value, float):
+        value = Decimal(repr(value))
     if isinstance(value, Decimal):
         return f"{value:f}"
     return _quoted(value)
@@ -42,5 +44,5 @@ def _lines(opening: str, cells: list[str], closing: str, depth: int) -> str:
     return f"{opening}\n{inner}" + f",\n{inner}".join(cells) + f"\n{' ' * depth}{closing}"
 
 
-def _quoted(value: str | float | bool | None) -> str:  # noqa: FBT001  # one of JSON's values
+def _quoted(value: str | int | bool | None) -> str:  # noqa: FBT001  # one of JSON's values
     return json.dumps(value, ensure_ascii=False)
