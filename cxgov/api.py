@@ -378,6 +378,22 @@ def evaluate(
         engine.close()
 
 
+def frozen_otherwise(loaded: Loaded, evaluation: "Evaluation") -> dict[str, tuple[str, ...]]:
+    """The metrics of an evaluation that meant something else in frozen periods that it shows, and in which.
+
+    An evaluation takes what a metric means today throughout, so that its changes compare like with like.
+    """
+    definitions = _definitions(loaded)
+    found: dict[str, tuple[str, ...]] = {}
+    for its in evaluation.judgements:
+        days = [reading.bucket for reading in (*its.series, its.earlier, its.reading) if reading is not None]
+        start, end = min(day.start for day in days), max(day.end for day in days)
+        periods = definitions.frozen_otherwise(its.metric.id, start, end)
+        if periods:
+            found[its.metric.id] = tuple(dict.fromkeys((*found.get(its.metric.id, ()), *periods)))
+    return found
+
+
 def gate(
     folder: str | Path = "metrics",
     *,

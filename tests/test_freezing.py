@@ -414,6 +414,23 @@ def test_a_renamed_metric_answers_by_either_id(home: Frozen) -> None:
     assert home.sql("nps", period="2026-Q1") == home.sql("nps_survey", period="2026-Q1") == before
 
 
+def test_an_evaluation_says_where_it_takes_another_meaning_than_was_frozen(
+    home: Frozen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bands = "bands: [{name: breach, below: -100}, {name: good}]\nmeaningful_change: 5\n"
+    head = "apiVersion: cxgov/v1\nkind: Threshold\nid: nps_quarter\nversion: 1.0.0\ntitle: NPS\nowner: cx\n"
+    home.repo.commit({"metrics/thresholds/nps.yaml": f"{head}metric: nps\ngrain: quarter\n{bands}"})
+    home.freeze("2026-Q1")
+    ask = ["evaluate", "nps", "--period", "2026-Q1", "--registry", str(home.folder)]
+    capsys.readouterr()
+    assert exit_code(ask) == 0
+    assert capsys.readouterr().err == ""
+    home.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood >= 7")
+    assert exit_code(ask) == 0
+    said = "nps was frozen with another meaning in 2026-Q1: today's is judged\n"
+    assert capsys.readouterr().err == said
+
+
 # --- restatements ---
 
 

@@ -51,7 +51,7 @@ def command(
 
     \b
     cxgov evaluate nps --period 2026-Q3 --svg charts
-    """  # noqa: D301  # \b is click\'s mark for lines that it keeps
+    """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import api
     from cxgov.reports import evaluations as printers
 
@@ -61,6 +61,8 @@ def command(
     with progress("evaluating"):
         found = api.evaluate(known, wanted, period=period, connection=connection, history=history)
     warn_of_ends((known.registry, its.threshold.metric) for its in found.judgements)
+    for metric, periods in api.frozen_otherwise(known, found).items():
+        click.echo(f"{metric} was frozen with another meaning in {', '.join(periods)}: today's is judged", err=True)
     if form == "text":
         color = into is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         text = printers.as_text(found, color=color)

@@ -82,6 +82,16 @@ class Definitions:
             return (self._now(query),)
         return self._joined(query, registry.calendar, period, self._parts(query, period, frozen))
 
+    def frozen_otherwise(self, metric: str, start: date, end: date) -> tuple[str, ...]:
+        """The frozen periods within some days, half-open, in which a metric meant something else than it does today."""
+        if not len(self.ledger):
+            return ()
+        registry = self.today()
+        now = Closures(registry).clo1(registry.metrics[metric])
+        within = self._overlapping(Period(start, end, ""))
+        known = [(entry, self._id_in(entry, metric)) for entry in within]
+        return tuple(entry.period.id for entry, its in known if its is not None and entry.metrics[its].clo1 != now)
+
     # --- one definition ---
 
     def _entry(self, period: str, restatement: int | None) -> Entry:
