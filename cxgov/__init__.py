@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         sample,
         statements,
         validate,
+        verify,
     )
 
 __version__ = "0.1.0"
@@ -73,6 +74,7 @@ __all__ = [
     "sample",
     "statements",
     "validate",
+    "verify",
 ]
 
 

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from cxgov.ledger.entries import Entry, Ledger
     from cxgov.ledger.freezing import Circumstances, Freezing
     from cxgov.ledger.readings import Definitions
+    from cxgov.ledger.verifying import Verified
 
 T = TypeVar("T")
 
 __all__ = [
     "Answer", "Comparison", "Compiled", "Diagnostic", "Drawn", "Evaluation", "InvalidRegistry", "Loaded", "Query",
     "Refused", "Result", "Statement", "Steps", "answers", "attrition", "bump", "check", "compile", "diff", "evaluate",
-    "freeze", "load", "restate", "run", "sample", "statements", "validate",
+    "freeze", "load", "restate", "run", "sample", "statements", "validate", "verify",
 ]  # fmt: skip
 
 
@@ -174,20 +175,31 @@ def statements(
             version writes other SQL than was frozen.
         Altered: the ledger is not what was written.
     """
-    from cxgov.compiler.planning import plan  # noqa: PLC0415  # sqlglot takes a tenth of a second
-    from cxgov.compiler.sql import header, to_sql  # noqa: PLC0415
-    from cxgov.ledger.certificates import certified  # noqa: PLC0415
-    from cxgov.ledger.readings import statement_of  # noqa: PLC0415
+    from cxgov.ledger.certificates import stated  # noqa: PLC0415  # sqlglot takes a tenth of a second
 
-    found = []
-    for reading in _definitions(where).readings(query, definition_of=definition_of, restatement=restatement):
-        chosen = dialect or reading.registry.settings.dialects[0]
-        frozen = statement_of(reading, chosen)
-        compiled = to_sql(plan(reading.registry, reading.query), chosen)
-        if frozen is not None:
-            compiled = replace(compiled, sql=f"{header(compiled.plan)}\n{frozen}", body=frozen)
-        found.append(certified(compiled, reading))
-    return tuple(found)
+    readings = _definitions(where).readings(query, definition_of=definition_of, restatement=restatement)
+    return tuple(stated(reading, dialect or reading.registry.settings.dialects[0]) for reading in readings)
+
+
+def verify(where: Loaded | str | Path, texts: Mapping[str, str | bytes]) -> "tuple[Verified, ...]":
+    """What each statement of some texts is, by their names: valid, stale, altered, provisional, draft or unknown.
+
+    A registry named by its folder is read only for statements that are not certified.
+
+    Raises:
+        InvalidRegistry: the registry is read and has errors.
+        Altered: the ledger is not what was written.
+    """
+    from cxgov.ledger.verifying import Verifier  # noqa: PLC0415  # as in statements
+
+    known = _definitions(where)
+    verifier = Verifier(known.ledger, known.today)
+    read = {
+        # A byte that is no UTF-8 stays one that nothing of ours has.
+        path: text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
+        for path, text in texts.items()
+    }
+    return tuple(its for path, text in read.items() for its in verifier.verify(path, text))
 
 
 def compile(loaded: Loaded, query: Query, *, dialect: str | None = None) -> "Compiled":  # noqa: A001  # the field's word

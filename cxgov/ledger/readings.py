@@ -53,6 +53,7 @@ class Definitions:
     def __init__(self, ledger: Ledger, today: Callable[[], Registry]) -> None:
         self.ledger = ledger
         self.today = lru_cache(maxsize=1)(today)
+        self._held: dict[tuple[str, ...], tuple[tuple[Frozen, ...], Registry]] = {}
 
     def readings(
         self, query: Query, *, definition_of: str | None = None, restatement: int | None = None
@@ -79,7 +80,7 @@ class Definitions:
         period = _period(query, registry.calendar)
         frozen = [] if period is None else self._overlapping(period)
         if period is None or not frozen:
-            return (self._now(query),)
+            return (self.unfrozen(query),)
         return self._joined(query, registry.calendar, period, self._parts(query, period, frozen))
 
     def frozen_otherwise(self, metric: str, start: date, end: date) -> tuple[str, ...]:
@@ -91,6 +92,11 @@ class Definitions:
         within = self._overlapping(Period(start, end, ""))
         known = [(entry, self._id_in(entry, metric)) for entry in within]
         return tuple(entry.period.id for entry, its in known if its is not None and entry.metrics[its].clo1 != now)
+
+    def unfrozen(self, query: Query) -> Reading:
+        """The reading of the registry of today."""
+        registry = self.today()
+        return Reading(query=present(registry, query), registry=registry, entries=())
 
     # --- one definition ---
 
@@ -110,7 +116,7 @@ class Definitions:
 
     def _one(self, query: Query, entry: Entry) -> Reading:
         """The reading of an entry; of the registry of today for metrics of which the entry knows nothing."""
-        return self._now(query) if self._unknown(query, entry) else self._frozen(query, (entry,))
+        return self.unfrozen(query) if self._unknown(query, entry) else self._frozen(query, (entry,))
 
     def _unknown(self, query: Query, entry: Entry) -> bool:
         missing = [its for its in query.metrics if self._id_in(entry, its) is None]
@@ -136,23 +142,22 @@ class Definitions:
         if missing:
             raise Refused(f"{missing[0]} was not frozen in {entry.period.id}", "Ask a period in which it was.")
         metrics = tuple(str(named[its]) for its in query.metrics)
-        objects = tuple(self.ledger.object(entry.metrics[its]) for its in dict.fromkeys(metrics))
+        names = tuple(entry.metrics[its].object for its in dict.fromkeys(metrics))
         try:
-            registry = registry_of(objects)
+            if names not in self._held:
+                held = tuple(self.ledger.object(entry.metrics[its]) for its in dict.fromkeys(metrics))
+                self._held[names] = (held, registry_of(held))
         except ValueError as error:
             programs = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
             raise Refused(
                 f"what {entry.period.id} froze cannot be read together: {error}",
                 f"Ask the metrics one by one; if that says the same, install {programs}.",
             ) from error
+        objects, registry = self._held[names]
         asked = replace(query, metrics=metrics)
         if query.period == entry.period.id and query.as_of is None:
             asked = replace(asked, as_of=entry.period.edges.as_of)
         return Reading(query=asked, registry=registry, entries=entries, objects=objects)
-
-    def _now(self, query: Query) -> Reading:
-        registry = self.today()
-        return Reading(query=present(registry, query), registry=registry, entries=())
 
     # --- several ---
 
@@ -168,7 +173,7 @@ class Definitions:
         found: list[tuple[date, date, Reading]] = []
         for start, end in pairwise(sorted(edges)):
             holding = [its for its in frozen if its.period.first_day <= start < its.period.after]
-            reading = self._one(query, holding[0]) if holding else self._now(query)
+            reading = self._one(query, holding[0]) if holding else self.unfrozen(query)
             before = found[-1][2] if found else None
             if before is not None and before.frozen == reading.frozen and self._same(query, before, reading):
                 since = found.pop()[0]
@@ -204,6 +209,10 @@ class Definitions:
         return [reading.entries[-1].period.id for _, _, reading in parts if reading.frozen][-1]
 
 
+class Drifted(Refused):
+    """This version writes other SQL than was frozen, and the question is not the one that was frozen with it."""
+
+
 def _together(one: Reading, other: Reading) -> Reading:
     """Two readings that mean the same, of which the days of both are asked; what is not frozen certifies neither."""
     if one.frozen and other.frozen:
@@ -211,13 +220,17 @@ def _together(one: Reading, other: Reading) -> Reading:
     return other if one.frozen else one
 
 
-def statement_of(reading: Reading, dialect: str) -> str | None:
+def statement_of(
+    reading: Reading, dialect: str, drifting: Callable[[Reading, Frozen, str], bool] | None = None
+) -> str | None:
     """A frozen statement that answers a reading where this version would write others; None where it need not.
 
+    ``drifting`` says whether it would, for those who ask more than once.
+
     Raises:
-        Refused: the question is another one than that which was frozen with the metric.
+        Drifted: the question is another one than that which was frozen with the metric.
     """
-    drifted = [its for its in reading.objects if dialect in its.sql and _drifts(reading, its, dialect)]
+    drifted = [its for its in reading.objects if dialect in its.sql and (drifting or drifts)(reading, its, dialect)]
     if not drifted:
         return None
     entry, its = reading.entries[-1], drifted[0]
@@ -228,14 +241,14 @@ def statement_of(reading: Reading, dialect: str) -> str | None:
         return filled(its.sql[dialect], entry.period.edges)
     programs = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
     split = "".join(f" --by {path}" for path in wanted.by)
-    raise Refused(
+    raise Drifted(
         f"this version writes other SQL for {its.id} than {entry.period.id} was frozen with",
         f"Install {programs} (zone data {entry.period.tzdata}), or ask what was frozen: "
         f"cxgov compile {its.id}{split} --stats full --period {entry.period.id} --dialect {dialect}",
     )
 
 
-def _drifts(reading: Reading, its: Frozen, dialect: str) -> bool:
+def drifts(reading: Reading, its: Frozen, dialect: str) -> bool:
     """Whether this version, or the zone data here, would give other bytes than were frozen."""
     period = reading.entries[-1].period
     here = day_start(period.first_day, period.zone), day_start(period.after, period.zone)
