@@ -48,7 +48,7 @@ class Statement:
     def sql(self) -> str:
         """The statement between its certificate and the mark at its end."""
         its = self.compiled
-        return f"{self.heading}-- {_text(self.facts)}\n{its.body}-- {MARK} end {sql1(its.body)}\n"
+        return f"{self.heading}-- {as_text(self.facts)}\n{its.body}-- {MARK} end {sql1(its.body)}\n"
 
     @property
     def heading(self) -> str:
@@ -116,11 +116,12 @@ def written_by() -> Mapping[str, str]:
     return programs()
 
 
-def _text(facts: Mapping[str, Any]) -> str:
+def as_text(facts: Mapping[str, Any]) -> str:
+    """The facts of a certificate as a line that ends no comment."""
     text = json.dumps(facts, ensure_ascii=True, sort_keys=True, separators=(", ", ": "))
     # What would end a comment of another form stays a comment when somebody's tool rewrites it; a tool that breaks the
     # line or joins it again moves single blanks only.
-    return f"{MARK} {text}".replace("*/", "*\\/").replace("/*", "\\/*").replace("  ", " \\u0020")
+    return f"{MARK} {text}".replace("*/", "\\u002a/").replace("/*", "/\\u002a").replace("  ", " \\u0020")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

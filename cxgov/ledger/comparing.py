@@ -56,15 +56,23 @@ def compare(piece: Piece, marks: Marks, ours: Expected) -> Compared:
     """How a statement of a text differs from one that we wrote."""
     same = piece.marked == ours.text
     found = [] if same else _head(piece, marks, ours.statement)
-    if piece.tokens and piece.tokens[-1].kind == "broken":
-        found.append(Finding(message="from here on it cannot be read: something has no end", at=piece.tokens[-1].start))
-        return Compared(findings=tuple(found))
+    broken = unreadable(piece)
+    if broken is not None:
+        return Compared(findings=(*found, broken))
     low, high = _verbatim(piece) if same else _core(piece, ours.written.keys)
     if high is None:
         return Compared(findings=(*found, *_body(piece, ours.written, low)))
     if not same:
         found += _comments(piece, low, high)
     return Compared(findings=tuple(found), reformatted=not same, wrapped=(low, high) != (0, len(piece.tokens)))
+
+
+def unreadable(piece: Piece) -> Finding | None:
+    """From where on a statement cannot be read, if there is such a place."""
+    if not piece.tokens or piece.tokens[-1].kind != "broken":
+        return None
+    message = "from here on it cannot be read: a text or a comment has no end, or not the same end for every reader"
+    return Finding(message=message, at=piece.tokens[-1].start)
 
 
 def _head(piece: Piece, marks: Marks, statement: Statement) -> list[Finding]:
@@ -237,9 +245,8 @@ def _comments(piece: Piece, low: int, high: int) -> list[Finding]:
     if end is None and end_of(said(piece.between(0))) is not None:
         found.append(Finding(message="the mark at its end does not stand behind it", at=_end(piece)))
     elif end is not None and tail[: end.start()].strip():
-        found.append(
-            Finding(message=f"a comment before the mark at its end: `{_part(tail[: end.start()], 0)}`", at=_end(piece))
-        )
+        before = _part(tail[: end.start()].strip(), 0)
+        found.append(Finding(message=f"a comment before the mark at its end: `{before}`", at=_end(piece)))
     return found
 
 

@@ -18,7 +18,7 @@ from cxgov.language.diagnostics import Place, listed, visible
 from cxgov.language.model import Registry
 from cxgov.ledger.certificates import Facts, Standing, stated, written_by
 from cxgov.ledger.clauses import Difference
-from cxgov.ledger.comparing import Expected, Finding, compare
+from cxgov.ledger.comparing import Expected, Finding, compare, unreadable
 from cxgov.ledger.entries import Entry, Ledger
 from cxgov.ledger.forms import digest
 from cxgov.ledger.marked import Piece, marks_of, said, statements_in
@@ -109,7 +109,8 @@ class Verifier:
         here = replace(here, facts=marks.facts)
         facts = marks.facts
         if facts is None:
-            return _altered(here, marks.wrong)
+            broken = unreadable(piece)
+            return _altered(here, marks.wrong) if broken is None else _altered(here, _placed(broken, places))
         if facts.dialect in READ and facts.dialect != piece.dialect:
             return _altered(here, "certificate: its dialect does not stand where it is looked for")
         missing = [sequence for sequence, _ in facts.entries if sequence > len(self.ledger)]
@@ -148,7 +149,7 @@ class Verifier:
 
     def _refused(self, expected: _Unmade, facts: Facts, here: Verified) -> Verified:
         if not facts.entries:
-            note = f"the registry does not compile it today: {expected.refused or expected.forged}"
+            note = f"today {expected.refused or expected.forged}"
             return replace(self._uncertified(note, facts, here), answer=_BY_STANDING[facts.standing])
         if expected.forged:
             return _altered(here, f"certificate: {expected.forged}")
@@ -214,8 +215,8 @@ class Verifier:
             programs = " ".join(f"{name}=={version}" for name, version in entries[-1].compiler.items())
             return _Unmade(refused=past, fix=f"Install {programs}.")
         problem = "its question and its entries do not belong together"
-        # Definitions that were asked for other days are read by their period's name.
-        for definition_of in (None, entries[-1].period.id):
+        throughout = [entries[-1].period.id] if facts.standing is Standing.PROVISIONAL else []
+        for definition_of in (None, *throughout):
             try:
                 found = past.readings(facts.query, definition_of=definition_of)
             except Refused as refused:
@@ -270,8 +271,8 @@ _BY_STANDING: Final = {
 }
 
 
-def _altered(here: Verified, message: str) -> Verified:
-    found = Found(message=visible(message), place=here.place)
+def _altered(here: Verified, what: str | Found) -> Verified:
+    found = Found(message=visible(what), place=here.place) if isinstance(what, str) else what
     return replace(here, answer=Answer.ALTERED, findings=(found,), fix="Compile its question again.")
 
 

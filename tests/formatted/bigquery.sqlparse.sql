@@ -1,0 +1,29 @@
+-- cxgov CERTIFIED: 2026-Q1 by entry 1
+-- nps by channel
+-- period 2026-Q1: 2026-01-01 to before 2026-04-01, days of Europe/Berlin
+-- as of 2026-04-10T22:00:00Z
+-- cxgov {}
+WITH survey_responses_by_responded_at AS
+  (SELECT channel,
+          countif(likelihood >= 9) AS nps_plus,
+          countif(likelihood <= 6) AS nps_minus,
+          count(*) AS nps_rows
+   FROM survey_responses
+   WHERE responded_at >= cast('2025-12-31 23:00:00+00:00' AS TIMESTAMP)
+     AND responded_at < cast('2026-03-31 22:00:00+00:00' AS TIMESTAMP)
+     AND likelihood BETWEEN 0 AND 10
+   GROUP BY 1)
+SELECT channel,
+       CASE
+           WHEN NOT nps_rows BETWEEN 1 AND 9 THEN cast(100 * (nps_plus - nps_minus) AS float64) / nullif(nps_rows, 0)
+       END AS nps,
+       CASE
+           WHEN NOT nps_rows BETWEEN 1 AND 9 THEN nps_rows
+       END AS nps_n,
+       CASE
+           WHEN nps_rows BETWEEN 1 AND 9 THEN 'suppressed'
+           WHEN nps_rows = 0 THEN 'no_data'
+           ELSE 'ok'
+       END AS nps_status
+FROM survey_responses_by_responded_at
+ORDER BY channel ASC NULLS LAST -- cxgov end sql1:
