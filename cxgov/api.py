@@ -668,12 +668,9 @@ def restate(
 
 def _both(loaded: Loaded, metric: str, entry: "Entry", connection: str, at: datetime) -> dict[str, Any]:
     """A metric's number in a frozen period before and after it is restated, with its rows; None where there is none."""
-    from cxgov.compiler.planning import plan  # noqa: PLC0415  # as in statements
-    from cxgov.compiler.sql import to_sql  # noqa: PLC0415
-    from cxgov.engines.connecting import choose  # noqa: PLC0415
+    from cxgov.engines.connecting import choose  # noqa: PLC0415  # as in statements
     from cxgov.evaluation.disclosure import floor_of  # noqa: PLC0415
-    from cxgov.ledger.certificates import certified  # noqa: PLC0415
-    from cxgov.ledger.readings import Reading  # noqa: PLC0415
+    from cxgov.ledger.certificates import stated  # noqa: PLC0415
 
     query = Query(metrics=(metric,), period=entry.period.id, as_of=entry.period.edges.as_of)
     chosen = choose(loaded.registry, connection)
@@ -682,8 +679,7 @@ def _both(loaded: Loaded, metric: str, entry: "Entry", connection: str, at: date
         [answer] = answers(loaded, query, connection=connection, now=at)
         found["old"], found["old_n"], _ = answer.result.rows[0]
     if metric in entry.metrics:
-        reading = Reading(query=query, registry=loaded.registry, entries=())
-        statement = certified(to_sql(plan(loaded.registry, query), chosen.engine), reading)
+        statement = stated(_definitions(loaded).unfrozen(query), chosen.engine)
         new, new_n, _ = _answered(loaded.folder, statement, chosen, at, bare=False).rows[0]
         least = floor_of(loaded.registry, loaded.registry.metrics[metric]).privacy
         # Two numbers side by side would tell what the few rows between them say.
