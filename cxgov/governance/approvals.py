@@ -5,10 +5,11 @@ classes, the policy, the calendar and the commit in force, and a nonce. A file i
 added, and verified with git and ssh-keygen alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final
 
 from cxgov.governance.signatures import NotSigned, Verifier
@@ -101,14 +102,19 @@ def as_file(said: bytes, signature: str) -> tuple[str, bytes]:
     return sha256(data).hexdigest(), data
 
 
-def keys_of(council: Council, today: date) -> list[tuple[str, str]]:
-    """The persons' keys that count on a day."""
+def keys_of(council: Council, today: date, revoked: Mapping[str, date] = MappingProxyType({})) -> list[tuple[str, str]]:
+    """The persons' keys that count on a day; ``revoked`` are bodies of keys that another policy has revoked."""
     return [
         (member.person, f"{key.type} {key.body}")
         for member in council.members
         for key in member.keys
-        if (key.until is None or today < key.until) and (key.revoked is None or today < key.revoked)
+        if all(end is None or today < end for end in (key.until, key.revoked, revoked.get(key.body)))
     ]
+
+
+def is_misnamed(path: str, approvals: Mapping[str, bytes]) -> bool:
+    """Whether a path is among the approvals, and is not named after its bytes."""
+    return path in approvals and sha256(approvals[path]).hexdigest() != path.rpartition("/")[2]
 
 
 def read_approval(name: str, data: bytes, bound: Binding, verifier: Verifier) -> Signature | str:

@@ -11,12 +11,10 @@ from typing import Final
 
 from cxgov.compiler.query import Refused
 from cxgov.governance.changes import Finding, Reach
-from cxgov.governance.failures import CannotSay
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.entries import Altered, Entry, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS
-from cxgov.ledger.forms import canonical_json, digest
 from cxgov.ledger.freezing import Circumstances, Freezing, freeze, restate
 from cxgov.meaning.dependencies import Key
 
@@ -26,10 +24,14 @@ _MOMENT: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerChange:
-    """What a proposal does to the ledger: findings, and faults that no approval heals."""
+    """What a proposal does to the ledger: findings, faults that no approval heals, and what cannot be made again here.
+
+    ``unmade`` says of entries that other versions of the programs made them, and which.
+    """
 
     findings: tuple[Finding, ...] = ()
     faults: tuple[str, ...] = ()
+    unmade: tuple[str, ...] = ()
 
 
 def held(ledger: Ledger) -> dict[Key, str]:
@@ -44,7 +46,7 @@ def key_of(entry: Entry) -> Key:
 
 def said_by(entry: Entry) -> str:
     """Digest of an entry without its place in the chain."""
-    return f"sha256:{digest(canonical_json({**entry.fields, 'sequence': None, 'previous': None}))}"
+    return f"sha256:{entry.said}"
 
 
 def ledger_change(
@@ -57,12 +59,9 @@ def ledger_change(
     now: datetime,
     programs: Mapping[str, str],
 ) -> LedgerChange:
-    """What a proposal adds to the ledger; ``added`` are its new paths, ``registry`` that of the tree it would make.
-
-    Raises:
-        CannotSay: an entry was made by other versions of the programs.
-    """
+    """What a proposal adds to the ledger; ``added`` are its new paths, ``registry`` that of the tree it would make."""
     findings: list[Finding] = []
+    unmade: list[str] = []
     here = {path.removeprefix(f"{folder}/") for path in added if path.startswith(f"{folder}/")}
     faults: list[str] = []
     wanted: set[str] = set()
@@ -70,11 +69,12 @@ def ledger_change(
         entry = merged.entry(sequence)
         path = f"{LEDGER}/{entry.name}"
         wanted |= {path, *(f"{OBJECTS}/{its.object}" for its in entry.metrics.values())}
-        made = _made_again(entry, merged.before(sequence), registry, programs)
-        if isinstance(made, str):
-            findings.append(_forged(f"{folder}/{path}", made))
-            continue
-        wrong = _differing(merged, entry, made)
+        others = dict(entry.compiler) != dict(programs)
+        made = None if others else _made_again(entry, merged.before(sequence), registry, programs)
+        if made is None:
+            by = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
+            unmade.append(f"{entry.name} was made by {by}, and only they can make it again: install them")
+        wrong = made if isinstance(made, str) else _differing(merged, entry, made)
         if wrong is not None:
             findings.append(_forged(f"{folder}/{path}", wrong))
             continue
@@ -82,7 +82,7 @@ def ledger_change(
         if not entry.late and now >= entry.period.edges.start:
             faults.append(f"{entry.period.id} has begun since it was frozen: freeze it again, as late")
     findings += [_forged(f"{folder}/{path}", "no entry names it") for path in sorted(here - wanted)]
-    return LedgerChange(findings=tuple(findings), faults=tuple(faults))
+    return LedgerChange(findings=tuple(findings), faults=tuple(faults), unmade=tuple(unmade))
 
 
 def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[str, ...]:
@@ -108,9 +108,6 @@ def _fiscal(calendar: Calendar) -> tuple[int, int, str]:
 
 def _made_again(entry: Entry, before: Ledger, registry: Registry, programs: Mapping[str, str]) -> Freezing | str:
     """An entry made from the tree; or why none can be."""
-    if dict(entry.compiler) != dict(programs):
-        wanted = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
-        raise CannotSay(f"{entry.name} was made by {wanted}, and only they can make it again: install them")
     start = entry.period.edges.start
     around = Circumstances(now=start if entry.late else start - _MOMENT, compiler=programs, tzdata=entry.period.tzdata)
     try:
@@ -129,9 +126,9 @@ def _made_again(entry: Entry, before: Ledger, registry: Registry, programs: Mapp
         return f"it cannot be made: {refused}"
 
 
-def _differing(merged: Ledger, entry: Entry, made: Freezing) -> str | None:
-    """Where an entry or an object is not what the tree gives."""
-    if entry.data != made.entry.data:
+def _differing(merged: Ledger, entry: Entry, made: Freezing | None) -> str | None:
+    """Where an entry or an object is not what the tree gives; of an entry that is not made again, its objects."""
+    if made is not None and entry.data != made.entry.data:
         lines = zip(entry.data.splitlines(), made.entry.data.splitlines(), strict=False)
         line = next((i for i, (one, other) in enumerate(lines, 1) if one != other), 1)
         return f"line {line} is not what this registry freezes"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from cxgov.governance.approvals import Signature, binding, keys_of, read_approval, words_of
-from cxgov.governance.changes import compare
-from cxgov.governance.commits import Difference
+from cxgov.governance.approvals import Signature, binding, is_misnamed, keys_of, read_approval, words_of
+from cxgov.governance.changes import Side, compare
+from cxgov.governance.commits import Commit, Difference
 from cxgov.governance.contributors import accounts_of, contributors
 from cxgov.governance.failures import CannotSay
 from cxgov.governance.freezes import ledger_change, moved_calendar
@@ -36,7 +36,7 @@ from cxgov.governance.verdict import (
 )
 from cxgov.language.diagnostics import Diagnostic, visible
 from cxgov.language.loading import APPROVALS
-from cxgov.language.model import Council, Registry
+from cxgov.language.model import Registry
 
 # What git calls a path that is on one side only; every other letter is a change.
 _HOW: Final = defaultdict(lambda: "changed", A="added", D="removed")
@@ -49,7 +49,8 @@ class Gated:
 
     ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one, ``proposed``
     the merge's and ``ref`` the full name of the branch, where that is known. ``altered`` are approvals and frozen bytes
-    that the proposal changes, takes away or forges, whatever else it is.
+    that the proposal changes, takes away or forges, whatever else it is; ``unmade`` says of entries of the ledger that
+    other versions of the program made them.
     """
 
     trusted: str
@@ -63,6 +64,7 @@ class Gated:
     altered: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    unmade: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -88,91 +90,129 @@ class Asked:
     programs: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What is judged: the way from a commit of the trusted side to a tree, by the commits that lead there.
+
+    ``base`` is the commit from which ``head`` went apart, ``result`` the tree that landed or would land, a commit or a
+    tree. ``revoked`` are keys, by their bodies, that a later policy says were revoked, and since when.
+    """
+
+    trusted: str
+    head: str
+    base: str
+    result: str
+    ref: str | None
+    commits: Sequence[Commit]
+    revoked: Mapping[str, date] = field(default_factory=dict)
+
+
 def gate(repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> Gated:
     """The verdict on merging ``head`` into ``trusted``; ``folder`` is the registry's, from the repository's top.
 
     Of ``environment`` only where programs are is used.
 
     Raises:
-        CannotSay: what is needed cannot be read, the two conflict, or the trusted side has no policy or pins another
-            version of the program.
+        CannotSay: what is needed cannot be read, the two conflict, the trusted side has no policy or pins another
+            version of the program, or an entry of the ledger was made by another one.
     """
-    return _Gate(repository, folder, asked, environment).gated()
+    sides = Sides(repository, folder)
+    trusted = repository.commit(asked.trusted)
+    ref = _named(repository, asked)
+    head = repository.commit(asked.head)
+    base = repository.merge_base(trusted, head)
+    held = sides.read(trusted).side
+    if held is None:
+        raise CannotSay(f"{asked.trusted} holds no valid registry: `cxgov validate` there says why")
+    hold_to_tool(held.registry.settings, asked.trusted)
+    if held.registry.council is None:
+        raise CannotSay(
+            f"{asked.trusted} has no document of kind Council, so nobody can approve anything: "
+            "the first policy is put there by hand"
+        )
+    merged = repository.merged_tree(trusted, head)
+    if isinstance(merged, Conflict):
+        paths = ", ".join(map(visible, merged.paths))
+        raise CannotSay(f"{asked.head} conflicts with {asked.trusted} in {paths}: merge or rebase it")
+    commits = repository.commits(trusted, head)
+    step = Step(trusted=trusted, head=head, base=base, result=merged, ref=ref, commits=commits)
+    found = judge(sides, step, asked, environment)
+    if found.unmade and not found.altered:
+        raise CannotSay(found.unmade[0])
+    return found
 
 
-class _Gate:
-    def __init__(self, repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> None:
-        self.repository = repository
+def judge(sides: Sides, step: Step, asked: Asked, environment: Mapping[str, str]) -> Gated:
+    """The verdict on a step from a commit that holds a policy, by the evidence of ``asked``.
+
+    Raises:
+        CannotSay: what is needed cannot be read.
+        Altered: one of the ledgers is broken.
+    """
+    return _Judge(sides, step, asked, environment).gated()
+
+
+def _named(repository: Repository, asked: Asked) -> str | None:
+    """The full name of the trusted ref: a commit has none, but whoever runs the gate may know it."""
+    found, given = repository.full_name(asked.trusted), asked.ref
+    if found is not None and given not in {None, found}:
+        raise CannotSay(f"{asked.trusted} is {found}, and not {given}: name one of them")
+    return found or given
+
+
+class _Judge:
+    def __init__(self, sides: Sides, step: Step, asked: Asked, environment: Mapping[str, str]) -> None:
+        self.repository = sides.repository
         self.environment = environment
         self.asked = asked
-        self.sides = Sides(repository, folder)
-        self.approvals = f"{folder}/{APPROVALS}" if folder else APPROVALS
-        self.trusted = repository.commit(asked.trusted)
-        self.ref = self.named()
-        self.head = repository.commit(asked.head)
-        self.base = repository.merge_base(self.trusted, self.head)
-        self.council = self.policy()
-
-    def named(self) -> str | None:
-        """The full name of the trusted ref: a commit has none, but whoever runs the gate may know it."""
-        found, given = self.repository.full_name(self.asked.trusted), self.asked.ref
-        if found is not None and given not in {None, found}:
-            raise CannotSay(f"{self.asked.trusted} is {found}, and not {given}: name one of them")
-        return found or given
-
-    def policy(self) -> Council:
-        trusted = self.sides.read(self.trusted)
-        if trusted.side is None:
-            raise CannotSay(f"{self.asked.trusted} holds no valid registry: `cxgov validate` there says why")
-        hold_to_tool(trusted.side.registry.settings, self.asked.trusted)
-        council = trusted.side.registry.council
-        if council is None:
-            raise CannotSay(
-                f"{self.asked.trusted} has no document of kind Council, so nobody can approve anything: "
-                "the first policy is put there by hand"
-            )
-        return council
+        self.sides = sides
+        self.step = step
+        self.approvals = f"{sides.folder}/{APPROVALS}" if sides.folder else APPROVALS
+        self.trusted = step.trusted
+        before = sides.read(step.trusted).side
+        assert before is not None
+        assert before.registry.council is not None
+        self.before = before
+        self.council = before.registry.council
 
     def gated(self) -> Gated:
-        merged = self.repository.merged_tree(self.trusted, self.head)
-        if isinstance(merged, Conflict):
-            paths = ", ".join(map(visible, merged.paths))
-            raise CannotSay(f"{self.asked.head} conflicts with {self.asked.trusted} in {paths}: merge or rebase it")
-        differences = self.repository.differences(self.trusted, merged)
+        step, result = self.step, self.sides.read(self.step.result)
+        differences = self.repository.differences(self.trusted, step.result)
         # Approvals and what is frozen are only ever added: what was said stays said.
         held = (f"{self.approvals}/", f"{self.sides.frozen}/")
         altered = [its for its in differences if its.path.startswith(held) and its.status != "A"]
+        # A file that is not what its name says is nobody's word, and would never be one again.
+        altered += [its for its in differences if its.status == "A" and is_misnamed(its.path, result.approvals)]
         found = Gated(
             trusted=self.trusted,
-            head=self.head,
-            base=self.base,
+            head=step.head,
+            base=step.base,
             verdict=None,
             proposal=None,
-            ref=self.ref,
+            ref=step.ref,
             altered=tuple(its.path for its in altered),
         )
-        result = self.sides.read(merged)
         if result.side is None:
             errors = tuple(problem for problem in result.problems if problem.is_error)
             known = {refusal.path for refusal in result.refused}
             lost = (Refusal(path, "what was approved or frozen") for path in found.altered if path not in known)
             return replace(found, refused=(*result.refused, *lost), problems=errors)
-        its = self.proposal(merged, differences, altered)
-        judged = verdict(its, self.evidence(merged), self.today)
-        trusted = self.sides.read(self.trusted).side
+        its, unmade = self.proposal(result.side, differences, altered)
         return replace(
             found,
-            verdict=judged,
+            verdict=verdict(its, self.evidence(step.result), self.today),
             proposal=its,
-            registry=trusted.registry if trusted else None,
+            registry=self.before.registry,
             proposed=result.side.registry,
             altered=tuple(finding.id for finding in its.comparison.findings if finding.change_class == "history"),
+            unmade=unmade,
         )
 
-    def proposal(self, merged: str, differences: Sequence[Difference], altered: Sequence[Difference]) -> Proposal:
-        old, new = self.sides.read(self.trusted).side, self.sides.read(merged).side
-        assert old is not None
-        assert new is not None
+    def proposal(
+        self, new: Side, differences: Sequence[Difference], altered: Sequence[Difference]
+    ) -> tuple[Proposal, tuple[str, ...]]:
+        """What is judged, and the entries of the ledger that cannot be made again here."""
+        old, merged = self.before, self.step.result
         comparison = compare(old, new)
         paths = guarded(self.council, differences)
         findings = [guarded_finding(its.path, change_class, _HOW[its.status]) for its, change_class in paths.items()]
@@ -187,7 +227,7 @@ class _Gate:
             now=self.asked.now,
             programs=self.asked.programs,
         )
-        return Proposal(
+        found = Proposal(
             comparison=replace(comparison, findings=(*comparison.findings, *findings, *frozen.findings)),
             faults=frozen.faults,
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
@@ -196,6 +236,7 @@ class _Gate:
             council=self.council,
             proposed=new.registry.council,
         )
+        return found, frozen.unmade
 
     # --- evidence ---
 
@@ -206,7 +247,7 @@ class _Gate:
     def evidence(self, merged: str) -> Evidence:
         persons = {member.github: member.person for member in self.council.members}
         wrote = contributors(
-            self.repository.commits(self.trusted, self.head),
+            self.step.commits,
             emails=[(email, member.person) for member in self.council.members for email in member.emails],
             accounts=persons,
             approvals=self.approvals,
@@ -242,15 +283,15 @@ class _Gate:
         added = {
             path: data for path, data in self.sides.read(merged).approvals.items() if path not in trusted.approvals
         }
-        if not added or trusted.side is None:
+        if not added:
             return [], []
-        bound = binding(trusted.side.registry, self.ref)
+        bound = binding(self.before.registry, self.step.ref)
         if isinstance(bound, str):
             return [], [Ignored(who="a signature", origin=path, why=bound) for path in sorted(added)]
         landed = {words_of(data) for data in trusted.approvals.values()}
         found: list[Approval] = []
         ignored: list[Ignored] = []
-        with Verifier(keys_of(self.council, self.today), self.environment) as verifier:
+        with Verifier(keys_of(self.council, self.today, self.step.revoked), self.environment) as verifier:
             for path, data in sorted(added.items()):
                 its = read_approval(path.rpartition("/")[2], data, bound, verifier)
                 if isinstance(its, str):

@@ -249,7 +249,7 @@ class _Judging:
             return f"has the seat {member.seat}, and the rule asks for {_names(rule.seats or rule.teams)}"
         if rule.evidence == "signed" and not approval.signed:
             return "did not sign, and the rule asks for a signature"
-        gone = [its for its in approval.transitions if self.proposal.new.get((its.kind, its.id)) != its.new]
+        gone = sorted(its for its in approval.transitions if self.proposal.new.get((its.kind, its.id)) != its.new)
         if gone:
             # The first by name: the same evidence gives the same words.
             kind, identity = min((its.kind, its.id) for its in gone)

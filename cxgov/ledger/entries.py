@@ -81,6 +81,11 @@ class Entry:
         """The bytes of its file."""
         return canonical_json(self.fields)
 
+    @cached_property
+    def said(self) -> str:
+        """Digest of what it says, without its place in the chain."""
+        return digest(canonical_json({**self.fields, "sequence": None, "previous": None}))
+
     @property
     def name(self) -> str:
         """The name of its file: the number alone, so that two that claim it conflict."""
@@ -95,18 +100,27 @@ def file_name(sequence: int) -> str:
 class Ledger:
     """The entries of a registry in their order, and the objects that they name.
 
-    ``files`` are the ledger's files by name, ``object_of`` gives the bytes of an object by its name.
+    ``files`` are the ledger's files by name, ``object_of`` gives the bytes of an object by its name. What ``known`` has
+    read of the same bytes is not read again.
 
     Raises:
         Altered: the entries are no chain.
     """
 
-    def __init__(self, files: Mapping[str, bytes], object_of: Callable[[str], bytes | None]) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], object_of: Callable[[str], bytes | None], known: "Ledger | None" = None
+    ) -> None:
         self._object_of = object_of
         self._files: list[bytes] = []
         self._entries: dict[int, Entry] = {}
+        self.digests: list[str] = []
         before: str | None = None
+        if known is not None:
+            self._take(known, files)
+            before = self.digests[-1] if self.digests else None
         for i, name in enumerate(sorted(files), 1):
+            if i <= len(self._files):
+                continue
             if name != file_name(i):
                 where = f"{file_name(i)} is missing" if _NAME.fullmatch(name) else f"{name} is no entry"
                 raise Altered(f"the ledger is broken: {where}")
@@ -116,7 +130,18 @@ class Ledger:
                 raise Altered(f"the ledger is broken: {name} does not follow the bytes of the entry before it")
             self._files.append(data)
             before = digest(data)
+            self.digests.append(before)
         self.head = before
+
+    def _take(self, known: "Ledger", files: Mapping[str, bytes]) -> None:
+        """Takes over the first entries as far as they are the very same."""
+        for i, data in enumerate(known._files, 1):  # noqa: SLF001  # another one of this class
+            if files.get(file_name(i)) != data:
+                return
+            self._files.append(data)
+            self.digests.append(known.digests[i - 1])
+            if i in known._entries:  # noqa: SLF001  # as above
+                self._entries[i] = known._entries[i]  # noqa: SLF001  # as above
 
     def __len__(self) -> int:
         return len(self._files)
@@ -124,7 +149,7 @@ class Ledger:
     def before(self, sequence: int) -> "Ledger":
         """The ledger as it was when an entry was written."""
         files = {file_name(i): data for i, data in enumerate(self._files[: sequence - 1], 1)}
-        return Ledger(files, self._object_of)
+        return Ledger(files, self._object_of, self)
 
     def entry(self, sequence: int) -> Entry:
         """The entry of a sequence, from 1.
@@ -150,11 +175,13 @@ class Ledger:
     def readings(self, period: str) -> tuple[Entry, ...]:
         """The entries of a period: as it was frozen, and each restatement."""
         wanted = period.encode()
-        return tuple(
-            self.entry(i)
-            for i, data in enumerate(self._files, 1)
-            if (found := _PERIOD.search(data)) is not None and found[1] == wanted
-        )
+        return tuple(self.entry(i) for i in range(1, len(self._files) + 1) if self._period(i) == wanted)
+
+    def _period(self, sequence: int) -> bytes | None:
+        if sequence in self._entries:
+            return self._entries[sequence].period.id.encode()
+        found = _PERIOD.search(self._files[sequence - 1])
+        return found[1] if found is not None else None
 
     def periods(self) -> dict[str, Entry]:
         """The last reading of each period, by its start."""
