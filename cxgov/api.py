@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cxgov.evaluation.judgements import Evaluation
     from cxgov.evaluation.reviewed import Reviewed
     from cxgov.governance.affected import Affected
+    from cxgov.governance.audited import Audited
     from cxgov.governance.bumping import Rewritten
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.ending import Ended
@@ -440,6 +441,41 @@ def gate(
     )
     with Repository(Path(folder), os.environ) as repository:
         return judge(repository, within(repository.top, Path(folder)), asked, os.environ)
+
+
+def audit(
+    folder: str | Path = "metrics",
+    *,
+    since: str | None = None,
+    until: str = "HEAD",
+    kept: Iterable[str] = (),
+    reviews: Mapping[str, bytes] | None = None,
+    ref: str | None = None,
+    now: datetime | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> "Audited":
+    """What holds of a registry's history: each commit of the line judged against the one before it.
+
+    ``since`` is a commit that is trusted; without one it begins with the first that has a council. ``kept`` are digests
+    of entries of the ledger that were kept elsewhere, ``reviews`` files by name as GitHub's API gives them, one a
+    request; ``ref`` is the full name of the branch, where ``until`` is a commit. ``told`` hears how many commits of how
+    many are done.
+
+    Raises:
+        CannotSay: the history is not all here, or no commit of it has a council.
+        Altered: it does not hold the commit that is trusted.
+    """
+    from cxgov.governance.auditing import AskedAudit  # noqa: PLC0415  # as in gate
+    from cxgov.governance.auditing import audit as replay  # noqa: PLC0415
+    from cxgov.governance.git import Repository  # noqa: PLC0415
+
+    around = _here(now)
+    asked = AskedAudit(
+        until=until, since=since, kept=tuple(kept), reviews=reviews, ref=ref, now=around.now, programs=around.compiler
+    )
+    with Repository(Path(folder), os.environ) as repository:
+        inside = within(repository.top, Path(folder))
+        return replay(repository, inside, asked, os.environ, told or (lambda _done, _of: None))
 
 
 def review(

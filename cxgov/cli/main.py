@@ -3,12 +3,13 @@
 0  yes
 1  no: an invalid registry (of ``validate``), data that breaks a declaration (of ``check``), a breach (of ``evaluate``),
    a change above ``editorial`` (of ``diff``), a version that is too small (of ``bump --check``), an approval that is
-   missing (of ``gate`` and ``review``), SQL that is not certified or restated since (of ``verify``)
+   missing (of ``gate``, ``review`` and ``audit``), SQL that is not certified or restated since (of ``verify``)
 2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails,
-   a number that was asked for and could not be evaluated (of ``review``), SQL of another version (of ``verify``)
+   a number that was asked for and could not be evaluated (of ``review``), a step that cannot be replayed (of ``audit``),
+   SQL of another version (of ``verify``)
 3  a bug
-4  a frozen period is moved (of ``gate`` and ``review``)
-5  evidence that was altered (of ``gate`` and ``review``), SQL that was (of ``verify``)
+4  a frozen period is moved (of ``gate``, ``review`` and ``audit``)
+5  evidence that was altered (of ``gate``, ``review`` and ``audit``), SQL that was (of ``verify``)
 130  interrupted
 """
 
@@ -40,6 +41,7 @@ COMMANDS: Final = {
     "review": "Show what a proposal changes in meaning and in numbers, and who must approve it.",
     "gate": "Say whether a proposal may be merged.",
     "github": "What the workflows on GitHub call: the gate, its comment, its re-run.",
+    "audit": "Replay a history and name the first thing that does not hold.",
     "approve": "Show what a proposal changes and sign an approval of it.",
     "verify": "Say whether SQL is what the frozen definitions give.",
     "freeze": "Freeze what every metric means in a reporting period.",

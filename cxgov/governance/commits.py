@@ -1,6 +1,7 @@
 """Commits as they lie in the object store, to who made each; and what git prints of trees, to what differs.
 
-All of it is what the commit says: names, addresses and dates are its author's choice, and no date is read. The bytes
+All of it is what the commit says: names, addresses and dates are its author's choice, and only an audit reads a date,
+within bounds of its own. The bytes
 are read here, since ``git log`` turns them into another encoding if the commit asks for it, by which a line or a NUL
 can come out of a name.
 """
@@ -8,7 +9,8 @@ can come out of a name.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from cxgov.governance.listings import PLAIN
 
@@ -18,6 +20,8 @@ _COMMIT = re.compile(
     rb"(?:(?!tree |parent |author |committer )[^\n\0]+\n)*(?:\n(?P<message>(?s:.*)))?"
 )
 _DATED = re.compile(rb"(?P<who>[^<>]*<[^<>]*>)[^<>]*")
+_MOMENT = re.compile(rb"^committer [^<>\n]*<[^<>\n]*> (?P<seconds>[0-9]{1,12}) [+-][0-9]{4}$", re.MULTILINE)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PERSON = re.compile(r"(?s)(.*?)<([^<>]*)>\s*")
 _CO_AUTHOR = "co-authored-by"
 
@@ -85,6 +89,15 @@ def read_commit(oid: str, raw: bytes) -> tuple[Commit, bytes]:
         committer=_dated(match["committer"]),
     )
     return found, match["message"] or b""
+
+
+def committed_at(raw: bytes) -> datetime | None:
+    """When a commit says that it was made; None where it says no instant."""
+    match = _MOMENT.search(raw.partition(b"\n\n")[0])
+    try:
+        return _EPOCH + timedelta(seconds=int(match["seconds"])) if match else None
+    except OverflowError:
+        return None
 
 
 def may_name_others(message: bytes) -> bool:

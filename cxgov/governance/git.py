@@ -4,8 +4,10 @@ Names are resolved once, in the repository itself; everything else is read by fu
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,6 +15,7 @@ from cxgov.governance.borrowing import Borrowed, Ended, failed
 from cxgov.governance.commits import (
     Commit,
     Difference,
+    committed_at,
     may_name_others,
     read_commit,
     read_differences,
@@ -246,6 +249,31 @@ class Repository:
         span = f"{_full(since)}..{_full(until)}" if since else _full(until)
         options = ("--first-parent", "--topo-order", "--reverse", "--end-of-options")
         return tuple(self._git.ours("rev-list", *options, span, "--").decode().split())
+
+    def steps(self, commits: Sequence[str]) -> tuple[tuple[Difference, ...], ...]:
+        """The differences between each two commits that follow each other in a row."""
+        trees = self._trees(commits)
+        return self._between([(trees[before], trees[after]) for before, after in pairwise(commits)])
+
+    def told(self, commits: Iterable[str]) -> dict[str, tuple[Commit, datetime | None]]:
+        """What commits say of who made them, without what they changed; and when, which is their author's choice."""
+        found = self._objects("commit", commits, _MOST_OF_A_COMMIT)
+        return {oid: (self._commit(oid, raw), committed_at(raw)) for oid, raw in found.items()}
+
+    def parents(self, heads: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Every commit that some reach, with its parents; children first."""
+        self._whole()
+        asked = "".join(f"{_full(oid)}\n" for oid in heads).encode()
+        listed = self._git.ours("rev-list", "--topo-order", "--parents", "--stdin", stdin=asked).decode()
+        return {oid: tuple(others) for oid, *others in (line.split() for line in listed.splitlines())}
+
+    def tags(self, under: str) -> dict[str, bytes]:
+        """The annotated tags under a prefix, by their full names: each tag's own bytes. A plain one has none."""
+        form = "--format=%(objecttype) %(objectname) %(refname)"
+        listed = self._git.theirs("for-each-ref", form, "--", f"refs/tags/{under}").decode("utf-8", "backslashreplace")
+        rows = [line.split(" ", 2) for line in listed.splitlines()]
+        read = self._objects("tag", [oid for kind, oid, _ in rows if kind == "tag"], _MOST_OF_A_COMMIT)
+        return {name: read.get(oid, b"") for _, oid, name in rows}
 
     def _commit(self, oid: str, raw: bytes) -> Commit:
         try:

@@ -48,14 +48,18 @@ class NotSigned:
 class Verifier:
     """Verifies signatures against the keys of persons. Close it: its temporary folder goes with it.
 
-    Keys that are revoked, or whose time is over, are not passed in. Of ``environment`` only where programs are is used.
+    Keys that are revoked, or whose time is over, are not passed in. ``namespace`` is what was signed as: approvals, or
+    ``git`` for git's own objects. Of ``environment`` only where programs are is used.
 
     Raises:
         ValueError: a person's name is a pattern, a key is not one, or one key is two persons'.
         CannotSay: there is no ssh-keygen.
     """
 
-    def __init__(self, keys: Iterable[tuple[str, str]], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, keys: Iterable[tuple[str, str]], environment: Mapping[str, str], namespace: str = NAMESPACE
+    ) -> None:
+        self._namespace = namespace
         self._program = program("ssh-keygen", environment, _INSTALL)
         self._environment = bare_environment(environment)
         self._persons: dict[bytes, str] = {}
@@ -68,7 +72,7 @@ class Verifier:
             if self._persons.setdefault(blob, person) != person:
                 raise ValueError(f"key {_fingerprint(blob)} belongs to both {self._persons[blob]!r} and {person!r}")
             # The comment stays away: it is text of somebody's own choice.
-            lines.append(f'{person} namespaces="{NAMESPACE}" {kind} {body}\n')
+            lines.append(f'{person} namespaces="{namespace}" {kind} {body}\n')
         self._folder = TemporaryDirectory(prefix="cxgov-keys-")
         self._allowed = Path(self._folder.name) / "allowed_signers"
         self._signature = Path(self._folder.name) / "signature"
@@ -85,22 +89,22 @@ class Verifier:
         self._folder.cleanup()
 
     def verify(self, statement: bytes, signature: str) -> Signed | NotSigned:
-        """Who signed these bytes as an approval."""
+        """Who signed these bytes."""
         try:
             key, namespace = _read(signature)
         except ValueError as error:
             return NotSigned(str(error))
         fingerprint = _fingerprint(key)
-        if namespace != NAMESPACE.encode():
+        if namespace != self._namespace.encode():
             shown = namespace.decode("utf-8", "backslashreplace")
-            return NotSigned(f"signed as {shown!r}, not as {NAMESPACE!r}", fingerprint)
+            return NotSigned(f"signed as {shown!r}, not as {self._namespace!r}", fingerprint)
         person = self._persons.get(key)
         if person is None:
             return NotSigned("signed with a key that is no member's now", fingerprint)
         # Writing over a file costs as much as a third of verifying: its old blocks are put to the disk first.
         self._signature.unlink(missing_ok=True)
         self._signature.write_text(signature, encoding="ascii")
-        arguments = ("-f", self._allowed, "-I", person, "-n", NAMESPACE, "-s", self._signature)
+        arguments = ("-f", self._allowed, "-I", person, "-n", self._namespace, "-s", self._signature)
         done = subprocess.run(
             (self._program, "-Y", "verify", *arguments),
             input=statement,

@@ -1,0 +1,312 @@
+"""A history to what of it holds: every commit of a line judged against the one before it, as the gate would have.
+
+The tree of a commit is what landed; the policy, the calendar and the keys are those of the commit before it. A step is
+judged on the day of its own commit, never before the day of the one before it nor after the audit's: whoever forges a
+date gains no more than the time since the last commit. A key that a later policy says was revoked before that day
+does not count.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from cxgov.governance.anchors import Anchors
+from cxgov.governance.audited import Audited, Kind, Landed, Trouble
+from cxgov.governance.commits import Commit, Difference
+from cxgov.governance.failures import CannotSay
+from cxgov.governance.gate import Asked, Gated, Step, judge
+from cxgov.governance.git import Repository
+from cxgov.governance.guards import guarded
+from cxgov.governance.listings import fold
+from cxgov.governance.rehearing import Rehearing, leads
+from cxgov.governance.tool import hold_to_tool
+from cxgov.governance.troubles import CUT_SHORT, Judging, broken, cannot_be_judged, objects_of, removed, troubles_of
+from cxgov.governance.walking import Line
+from cxgov.governance.worktree import OnDisk, held_on_disk
+from cxgov.language.loading import APPROVALS, FROZEN
+from cxgov.language.model import Council
+from cxgov.ledger.entries import Altered, Ledger
+
+_NOBODY: Final = (
+    "{} has no valid document of kind Council, nor has any commit before it, so there is nothing to hold its history "
+    "against: the first policy is put there by hand"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAudit:
+    """What is audited, and by which evidence.
+
+    ``since`` is a trusted commit; without one it is the first that has a council. ``kept`` are digests of entries that
+    somebody kept, ``reviews`` files of a forge's reviews by name, None where there are none at hand. ``ref`` is the
+    full name of the branch, where ``until`` is no ref.
+    """
+
+    until: str = "HEAD"
+    since: str | None = None
+    kept: Sequence[str] = ()
+    reviews: Mapping[str, bytes] | None = None
+    ref: str | None = None
+    now: datetime
+    programs: Mapping[str, str] = field(default_factory=dict)
+
+
+def audit(
+    repository: Repository,
+    folder: str,
+    asked: AskedAudit,
+    environment: Mapping[str, str],
+    told: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Audited:
+    """What holds of the history of the registry in ``folder``; ``told`` hears how many commits of how many are done.
+
+    Raises:
+        CannotSay: the history is not all here, or no commit of it has a council.
+    """
+    return _Audit(repository, folder, asked, environment).audited(told)
+
+
+class _Audit:
+    def __init__(self, repository: Repository, folder: str, asked: AskedAudit, environment: Mapping[str, str]) -> None:
+        self.repository = repository
+        self.folder = folder
+        self.asked = asked
+        self.environment = environment
+        self.line = Line(repository, folder)
+        self.until = repository.commit(asked.until)
+        self.name = repository.full_name(asked.until)
+        if self.name is not None and asked.ref not in {None, self.name}:
+            raise CannotSay(f"{asked.until} is {self.name}, and not {asked.ref}: name one of them")
+        self.ref = self.name or asked.ref
+        self.whole = repository.first_parents(None, self.until)
+        start = self._start()
+        self.trunk = self.whole[start:]
+        self.rehearing = None if asked.reviews is None else Rehearing(self.line, self.trunk, asked.reviews)
+        self.revoked: dict[str, date] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+
+    def _start(self) -> int:
+        """The index of the commit with which it begins."""
+        if self.asked.since is None:
+            for i, commit in enumerate(self.whole):
+                if i and self._same(self.whole[i - 1], commit):
+                    continue
+                if self._council(commit) is not None:
+                    return i
+            raise CannotSay(_NOBODY.format(self.asked.until))
+        since = self.repository.commit(self.asked.since)
+        if since not in self.whole:
+            base = self.repository.merge_base(since, self.until)
+            if base == since:
+                raise CannotSay(f"{self.asked.since} came by a merge: name a commit of the branch itself")
+            raise Altered(
+                f"{self.asked.until} does not hold {self.asked.since}, which you trust: its history was written anew "
+                f"after {base[:12]}, or it is another branch"
+            )
+        if self._council(since) is None:
+            raise CannotSay(f"{self.asked.since} has no valid policy: begin with a commit that has one")
+        return self.whole.index(since)
+
+    def _same(self, before: str, after: str) -> bool:
+        """Whether two commits hold the same registry; the later one is then not read."""
+        if any(self._concerns(its) for its in self.repository.steps([before, after])[0]):
+            return False
+        self.line.alike(after, before)
+        return True
+
+    def _concerns(self, its: Difference) -> bool:
+        top = fold(self.folder)
+        return not top or fold(its.path) == top or fold(its.path).startswith(f"{top}/")
+
+    def _council(self, commit: str) -> Council | None:
+        side = self.line.read(commit).side
+        if side is None or side.registry.council is None:
+            return None
+        try:
+            self.line.ledger(commit)
+        except Altered:
+            return None
+        return side.registry.council
+
+    # --- the walk ---
+
+    def audited(self, told: Callable[[int, int], None]) -> Audited:
+        steps = self.repository.steps(self.trunk)
+        days = self._days()
+        sound, landed, again = self.trunk[0], [], []
+        self._learn(sound)
+        for i, commit in enumerate(self.trunk[1:], 1):
+            found = self._step(i, sound, steps[i - 1], days[commit])
+            if found is not None:
+                landed.append(found)
+                again.append((len(landed) - 1, i, sound))
+                if self._council(commit) is not None:
+                    sound = commit
+                    self._learn(sound)
+            told(i, len(self.trunk) - 1)
+        # What a later policy says of a key holds of what it signed before.
+        late = min(self.revoked.values(), default=None)
+        for at, i, before in again:
+            if late is not None and landed[at].at.date() >= late and landed[at].approved:
+                judged = self._step(i, before, steps[i - 1], landed[at].at)
+                landed[at] = judged or landed[at]
+        return self._summed(sound, landed)
+
+    def _days(self) -> dict[str, datetime]:
+        """When each commit landed at the earliest: as it says, within bounds."""
+        known = self.repository.told(self.trunk)
+        found, before = {}, datetime.min.replace(tzinfo=UTC)
+        for commit in self.trunk:
+            said = known[commit][1]
+            before = max(before, min(said or before, self.asked.now))
+            found[commit] = before
+        return found
+
+    def _learn(self, commit: str) -> None:
+        """Takes over the keys of a policy, and which of them it revokes."""
+        council = self._council(commit)
+        for member in council.members if council else ():
+            for key in member.keys:
+                self.keys.setdefault(key.body, (member.person, f"{key.type} {key.body}"))
+                if key.revoked is not None:
+                    self.revoked[key.body] = min(key.revoked, self.revoked.get(key.body, key.revoked))
+
+    def _step(self, i: int, sound: str, differences: Iterable[Difference], at: datetime) -> Landed | None:
+        """What came with the commit at an index of the trunk; None where nothing governed did.
+
+        ``sound`` is the last commit before it that can judge: an invalid registry judges nobody.
+        """
+        commit, before = self.trunk[i], self.trunk[i - 1]
+        differences = tuple(differences)
+        council = self._council(sound)
+        assert council is not None
+        if not any(map(self._concerns, differences)) and not guarded(council, differences):
+            self.line.alike(commit, before)
+            return None
+        held = tuple(f"{self.folder}/{name}/".removeprefix("/") for name in (FROZEN, APPROVALS))
+        gone = [its.path for its in differences if its.path.startswith(held) and its.status != "A"]
+        found = [removed(commit, before, gone)] if gone else []
+        gated: Gated | None = None
+        try:
+            commits = self.repository.commits(sound, commit)
+            reviews, wrote = self._heard(i, sound, commits)
+            its = Step(
+                trusted=sound,
+                head=commit,
+                base=sound,
+                result=commit,
+                ref=self.ref,
+                commits=list({its.oid: its for its in (*commits, *wrote)}.values()),
+                revoked=self.revoked,
+            )
+            asked = Asked(trusted=sound, head=commit, reviews=reviews, now=at, programs=self.asked.programs)
+            gated = judge(self.line, its, asked, self.environment)
+            found += troubles_of(gated, commit, self._judging(sound), known=gone)
+        except Altered as altered:
+            found += [] if gone else [broken(commit, before, altered)]
+        except CannotSay as failure:
+            found.append(cannot_be_judged(commit, failure))
+        return _landed(commit, at, council, gated, found)
+
+    def _heard(self, i: int, sound: str, commits: Sequence[Commit]) -> tuple[list[bytes], list[Commit]]:
+        if self.rehearing is None:
+            return [], []
+        commit = self.trunk[i]
+        step = leads(self.line, sound, commit, self.repository.differences(sound, commit))
+        return self.rehearing.concerning(i, step, commits)
+
+    def _judging(self, sound: str) -> Judging:
+        """By what a step is judged here, and what of that may be missing."""
+        side = self.line.read(sound).side
+        assert side is not None
+        pinned = None
+        try:
+            hold_to_tool(side.registry.settings, sound[:12])
+        except CannotSay as failure:
+            pinned = str(failure)
+        unread = self.rehearing.unread if self.rehearing is not None else None
+        return Judging(pinned=pinned, unread=unread)
+
+    # --- the whole ---
+
+    def _summed(self, sound: str, landed: list[Landed]) -> Audited:
+        reading = self.line.read(self.until)
+        others: list[Trouble] = []
+        notes: list[str] = []
+        try:
+            ledger = self.line.ledger(self.until)
+            unnamed = objects_of(self.repository, ledger, reading.frozen)
+            notes += [f"{FROZEN}/objects/{name} is named by no entry" for name in unnamed]
+        except Altered as altered:
+            ledger = self.line.ledger(sound)
+            if not any(its.kind is Kind.ALTERED for step in landed for its in step.troubles):
+                others.append(broken(self.until, self.trunk[0], altered))
+        begun = len(self.line.ledger(self.trunk[0]))
+        if self.asked.since is None and begun:
+            notes.append(f"{begun} entries are older than the council: nobody had to approve them")
+        on_disk = self._on_disk(reading.frozen)
+        anchors = self._anchors(ledger, on_disk)
+        others += anchors.troubles
+        if not anchors.found and not anchors.troubles:
+            others.append(CUT_SHORT)
+        others += on_disk.troubles
+        unread = self.rehearing.unread.items() if self.rehearing is not None else ()
+        said = "is not in this clone, so what was said of it does not count"
+        notes += [*anchors.notes, *on_disk.notes, *(f"{name}: commit {oid[:12]} {said}" for name, oid in unread)]
+        council = self._council(sound)
+        return Audited(
+            since=self.trunk[0],
+            until=self.until,
+            founded=self.asked.since is None,
+            commits=len(self.trunk) - 1,
+            entries=len(ledger),
+            approvals=len(reading.approvals),
+            head=ledger.head,
+            policy=council.sequence if council else None,
+            landed=tuple(landed),
+            anchors=tuple(anchors.found),
+            others=tuple(others),
+            notes=tuple(notes),
+        )
+
+    def _anchors(self, ledger: Ledger, on_disk: OnDisk) -> Anchors:
+        found = Anchors(ledger)
+        for digest in self.asked.kept:
+            found.kept(digest, on_disk.digests)
+        if self.asked.since is not None:
+            found.held(f"the commit {self.trunk[0][:12]}", self.line.ledger(self.trunk[0]))
+        keys = [its for body, its in self.keys.items() if body not in self.revoked]
+        found.tags(self.line, self.name or "", keys, self.environment)
+        return found
+
+    def _on_disk(self, frozen: Mapping[str, str]) -> OnDisk:
+        """The work tree, where it is that of the commit with which the audit ends."""
+        top = self.repository.top
+        if top is None:
+            return OnDisk()
+        if self.repository.commit("HEAD") != self.until:
+            return OnDisk(notes=("the work tree is of another commit, and was not looked at",))
+        tree = self.repository.tree(self.until, self.folder)
+        prefix = f"{self.folder}/{APPROVALS}/".removeprefix("/")
+        approved = {
+            path.removeprefix(prefix.removesuffix(f"{APPROVALS}/")): blob.oid
+            for path, blob in tree.blobs.items()
+            if path.startswith(prefix)
+        }
+        here = {f"{FROZEN}/{path}": oid for path, oid in frozen.items()}
+        return held_on_disk(self.repository, Path(top, self.folder), {**here, **approved})
+
+
+def _landed(commit: str, at: datetime, council: Council, gated: Gated | None, found: list[Trouble]) -> Landed:
+    verdict = gated.verdict if gated is not None else None
+    demands = verdict.demands if verdict is not None else ()
+    return Landed(
+        commit=commit,
+        at=at,
+        policy=council.sequence,
+        changes=len({id(demand.finding) for demand in demands}),
+        approved=tuple(sorted({its.person for demand in demands for its in demand.counted})),
+        troubles=tuple(found),
+    )
