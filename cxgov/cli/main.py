@@ -5,7 +5,7 @@
    a change above ``editorial`` (of ``diff``), a version that is too small (of ``bump --check``), an approval that is
    missing (of ``gate``, ``review`` and ``audit``), SQL that is not certified or restated since (of ``verify``)
 2  cannot say: usage, a refused question, an invalid registry (of any other command), an engine or git that fails,
-   a number that was asked for and could not be evaluated (of ``review``), a step that cannot be replayed (of ``audit``),
+   a number that was asked for and could not be evaluated (of ``review``), a step that cannot be replayed (``audit``),
    SQL of another version (of ``verify``)
 3  a bug
 4  a frozen period is moved (of ``gate``, ``review`` and ``audit``)
