@@ -1,4 +1,4 @@
-"""Python's and the command line's way in: load a registry from disk, compile, run, get rows or Arrow, govern, freeze."""
+"""Python's and the command line's way in: load a registry from disk, compile, run, get rows or Arrow; govern it."""
 
 from typing import TYPE_CHECKING
 
