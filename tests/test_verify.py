@@ -114,6 +114,7 @@ WRAPPERS: Final = {
     "select * from ({sql}) order by 1": True,
     "select * from (\n{sql}) as t order by t.channel desc nulls last, 2 asc limit 10": True,
     "select * from (select * from (\n{sql}) as a limit 5) as b order by channel": True,
+    f"{'select * from (' * 9}{{sql}}{')' * 9}": False,
     "-- of somebody else\nselect * from (\n{sql}) as t -- and this": True,
     "{sql}\nlimit 100": True,
     "select avg(nps) from (\n{sql}) as t": False,

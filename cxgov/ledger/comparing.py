@@ -13,6 +13,8 @@ from cxgov.ledger.marked import Marks, Piece, end_of, marks_of, said
 from cxgov.ledger.tokens import Token, keys, tokens
 
 _WRAPPER: Final = ["select", "*", "from", "("]
+# A tool or two wrap it; each takes another pass over the statement.
+_WRAPPERS: Final = 8
 _ALLOWED: Final = "only `select * from (…)`, an alias, `order by` columns and a limit may stand around it"
 
 
@@ -134,7 +136,9 @@ def _verbatim(piece: Piece) -> tuple[int, int | None]:
 
 def _unwrapped(piece: Piece, its: Sequence[str]) -> tuple[int, int]:
     low, high = 0, len(its)
-    while its[low : low + len(_WRAPPER)] == _WRAPPER:
+    for _ in range(_WRAPPERS):
+        if its[low : low + len(_WRAPPER)] != _WRAPPER:
+            break
         close = _closing(its, low + len(_WRAPPER) - 1, high)
         if close is None or not _may_follow(piece.tokens[close + 1 : high], its[close + 1 : high], alias=True):
             break
