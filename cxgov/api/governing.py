@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cxgov.governance.changes import Comparison, Side
     from cxgov.governance.ending import Ended
     from cxgov.governance.gate import Gated
+    from cxgov.governance.histories import History
     from cxgov.governance.sides import Sides
 
 
@@ -92,6 +93,28 @@ def audit(
     with Repository(Path(folder), os.environ) as repository:
         inside = within(repository.top, Path(folder))
         return replay(repository, inside, asked, os.environ, told or (lambda _done, _of: None))
+
+
+def history(
+    folder: str | Path, metric: str, *, until: str = "HEAD", reviews: Mapping[str, bytes] | None = None
+) -> "History":
+    """Every version of a metric, by any id that it had, along the first parents of a commit.
+
+    ``reviews`` are files by name as GitHub's API gives them, one a request.
+
+    Raises:
+        CannotSay: the history is not all here.
+        Altered: the ledger is broken.
+        Refused: there was never such a metric.
+    """
+    from cxgov.governance.git import Repository  # noqa: PLC0415  # as in gate
+    from cxgov.governance.histories import AskedHistory  # noqa: PLC0415
+    from cxgov.governance.histories import history as walk  # noqa: PLC0415
+    from cxgov.ledger.circumstances import programs  # noqa: PLC0415
+
+    asked = AskedHistory(metric=metric, until=until, reviews=reviews or {}, programs=programs())
+    with Repository(Path(folder), os.environ) as repository:
+        return walk(repository, within(repository.top, Path(folder)), asked, os.environ)
 
 
 def review(

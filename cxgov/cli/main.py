@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "gate": "Say whether a proposal may be merged.",
     "github": "What the workflows on GitHub call: the gate, its comment, its re-run.",
     "audit": "Replay a history and name the first thing that does not hold.",
+    "history": "Show every version of a metric, who approved it and where it counts.",
     "approve": "Show what a proposal changes and sign an approval of it.",
     "verify": "Say whether SQL is what the frozen definitions give.",
     "freeze": "Freeze what every metric means in a reporting period.",

@@ -8,19 +8,20 @@ does not count.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cxgov.governance.anchors import Anchors
 from cxgov.governance.audited import Audited, Kind, Landed, Trouble
-from cxgov.governance.commits import Commit, Difference
+from cxgov.governance.commits import Difference
 from cxgov.governance.failures import CannotSay
-from cxgov.governance.gate import Asked, Gated, Step, judge
+from cxgov.governance.gate import Gated
 from cxgov.governance.git import Repository
 from cxgov.governance.guards import guarded
 from cxgov.governance.listings import fold
-from cxgov.governance.rehearing import Rehearing, leads
+from cxgov.governance.rehearing import Rehearing
+from cxgov.governance.replaying import Replay
 from cxgov.governance.tool import hold_to_tool
 from cxgov.governance.troubles import CUT_SHORT, Judging, broken, cannot_be_judged, objects_of, removed, troubles_of
 from cxgov.governance.walking import Line
@@ -84,7 +85,13 @@ class _Audit:
         start = self._start()
         self.trunk = self.whole[start:]
         self.rehearing = None if asked.reviews is None else Rehearing(self.line, self.trunk, asked.reviews)
-        self.revoked: dict[str, date] = {}
+        self.replay = Replay(
+            line=self.line,
+            trunk=self.trunk,
+            rehearing=self.rehearing,
+            environment=environment,
+            programs=asked.programs,
+        )
         self.keys: dict[str, tuple[str, str]] = {}
 
     def _start(self) -> int:
@@ -147,7 +154,7 @@ class _Audit:
                     self._learn(sound)
             told(i, len(self.trunk) - 1)
         # What a later policy says of a key holds of what it signed before.
-        late = min(self.revoked.values(), default=None)
+        late = min(self.replay.revoked.values(), default=None)
         for at, i, before in again:
             if late is not None and landed[at].at.date() >= late and landed[at].approved:
                 judged = self._step(i, before, steps[i - 1], landed[at].at)
@@ -171,7 +178,7 @@ class _Audit:
             for key in member.keys:
                 self.keys.setdefault(key.body, (member.person, f"{key.type} {key.body}"))
                 if key.revoked is not None:
-                    self.revoked[key.body] = min(key.revoked, self.revoked.get(key.body, key.revoked))
+                    self.replay.revoked[key.body] = min(key.revoked, self.replay.revoked.get(key.body, key.revoked))
 
     def _step(self, i: int, sound: str, differences: Iterable[Difference], at: datetime) -> Landed | None:
         """What came with the commit at an index of the trunk; None where nothing governed did.
@@ -190,32 +197,13 @@ class _Audit:
         found = [removed(commit, before, gone)] if gone else []
         gated: Gated | None = None
         try:
-            commits = self.repository.commits(sound, commit)
-            reviews, wrote = self._heard(i, sound, commits)
-            its = Step(
-                trusted=sound,
-                head=commit,
-                base=sound,
-                result=commit,
-                ref=self.ref,
-                commits=list({its.oid: its for its in (*commits, *wrote)}.values()),
-                revoked=self.revoked,
-            )
-            asked = Asked(trusted=sound, head=commit, reviews=reviews, now=at, programs=self.asked.programs)
-            gated = judge(self.line, its, asked, self.environment)
+            gated = self.replay.gated(i, sound, at, self.ref)
             found += troubles_of(gated, commit, self._judging(sound), known=gone)
         except Altered as altered:
             found += [] if gone else [broken(commit, before, altered)]
         except CannotSay as failure:
             found.append(cannot_be_judged(commit, failure))
         return _landed(commit, at, council, gated, found)
-
-    def _heard(self, i: int, sound: str, commits: Sequence[Commit]) -> tuple[list[bytes], list[Commit]]:
-        if self.rehearing is None:
-            return [], []
-        commit = self.trunk[i]
-        step = leads(self.line, sound, commit, self.repository.differences(sound, commit))
-        return self.rehearing.concerning(i, step, commits)
 
     def _judging(self, sound: str) -> Judging:
         """By what a step is judged here, and what of that may be missing."""
@@ -277,7 +265,7 @@ class _Audit:
             found.kept(digest, on_disk.digests)
         if self.asked.since is not None:
             found.held(f"the commit {self.trunk[0][:12]}", self.line.ledger(self.trunk[0]))
-        keys = [its for body, its in self.keys.items() if body not in self.revoked]
+        keys = [its for body, its in self.keys.items() if body not in self.replay.revoked]
         found.tags(self.line, self.name or "", keys, self.environment)
         return found
 
