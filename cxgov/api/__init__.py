@@ -15,7 +15,7 @@ from cxgov.api.asking import (
     verify,
 )
 from cxgov.api.freezing import freeze, restate
-from cxgov.api.governing import history, affected, approve, audit, bump, deprecate, diff, gate, retire, review
+from cxgov.api.governing import affected, approve, audit, bump, deprecate, diff, gate, history, retire, review
 from cxgov.api.registries import InvalidRegistry, Loaded, load, read_tree, validate, within
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.diagnostics import Diagnostic
