@@ -1,6 +1,6 @@
 """The examples of hand-written pages: run in a folder of their own, compared, or written anew.
 
-    python docs/examples.py [--check] [--demo REGISTRY] [PAGE ...]
+    python docs/examples.py [--check] [--demo REGISTRY] [--dbt PROGRAM] [PAGE ...]
 
 A page that has examples says in which folder they run: ``<!-- examples: empty -->``, or ``demo`` for a copy of the
 reference registry with its data (REGISTRY, by default metrics/, after ``make demo``), or ``git`` for such a copy in a
@@ -10,6 +10,8 @@ repository of its own. In order of the page:
              code of the block's last command, otherwise 0.
 ``pycon``    as in Python's own console.
 ``yaml``     with a path in its first comment, ``# metrics/…``: the block is written to that file.
+
+``shell-session``  as ``console``, and run only where ``--dbt`` names the dbt that its page is about.
 """
 
 import argparse
@@ -30,24 +32,27 @@ from cxgov.cli.main import exit_code
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _MARK: Final = re.compile(r"^<!-- examples: (empty|demo|git) -->$", re.MULTILINE)
-_BLOCK: Final = re.compile(r"^```(console|pycon|yaml)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PATH: Final = re.compile(r"# (metrics/[\w./-]+\.yaml)\n")
+_BLOCK: Final = re.compile(r"^```(console|pycon|yaml|shell-session)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PATH: Final = re.compile(r"# ((?:metrics|dbt)/[\w./-]+\.ya?ml)\n")
 # The clock of the machine decides whether this note is there.
 _EARLY: Final = re.compile(r"\n+!  asked before its `as of`: rows may still arrive$", re.MULTILINE)
 
 
 class Runner:
-    """Runs the blocks of one page; ``folder`` is where its commands run."""
+    """Runs the blocks of one page; ``folder`` is where its commands run, ``dbt`` a program that they may call."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dbt: Path | None = None) -> None:
         self.folder = folder
+        self.dbt = dbt
         self.names: dict[str, Any] = {"__name__": "__console__"}
 
     def block(self, found: re.Match[str]) -> str:
         """A block as it must stand in the page."""
         language, info, body = found.groups()
         match language:
-            case "console":
+            case "shell-session" if self.dbt is None:
+                pass
+            case "console" | "shell-session":
                 body = self.console(body, int(info.partition("exit=")[2] or 0))
             case "pycon":
                 body = self.python(body)
@@ -78,7 +83,13 @@ class Runner:
     def shell(self, command: str) -> tuple[int, str]:
         """Exit code and output of any other command."""
         found = subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, encoding="utf-8", check=False
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env={**os.environ, **({"PATH": f"{self.dbt.parent}:{os.environ['PATH']}"} if self.dbt else {})},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
         )
         return found.returncode, found.stdout + found.stderr
 
@@ -103,7 +114,7 @@ class Runner:
         return "".join(written)
 
 
-def page_with_outputs(text: str, demo: Path) -> str:
+def page_with_outputs(text: str, demo: Path, dbt: Path | None = None) -> str:
     """A page whose examples have the output that they have today."""
     mark = _MARK.search(text)
     assert mark is not None
@@ -114,7 +125,7 @@ def page_with_outputs(text: str, demo: Path) -> str:
             shutil.copytree(demo, folder / "metrics")
         if mark[1] == "git":
             commit(folder)
-        return _BLOCK.sub(Runner(folder).block, text)
+        return _BLOCK.sub(Runner(folder, dbt).block, text)
 
 
 def commit(folder: Path) -> None:
@@ -144,12 +155,13 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--demo", type=Path, default=ROOT / "metrics")
+    parser.add_argument("--dbt", type=Path)
     parser.add_argument("pages", nargs="*", type=Path, metavar="PAGE")
     given = parser.parse_args()
     code = 0
     for page in given.pages or pages():
         text = page.read_text(encoding="utf-8")
-        wanted = page_with_outputs(text, given.demo.resolve())
+        wanted = page_with_outputs(text, given.demo.resolve(), given.dbt and given.dbt.absolute())
         if wanted == text:
             continue
         print(

@@ -1,5 +1,6 @@
 """The documentation: generated pages and outputs are today's, what is there is mentioned, links lead somewhere."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -72,9 +73,19 @@ def test_examples_print_what_the_page_says(page: Path, demo: Path) -> None:
     script("examples.py", "--check", "--demo", demo, page)
 
 
+@pytest.mark.slow
+def test_dbt_says_what_the_page_says(demo: Path) -> None:
+    """What is said of another program is run as well, where there is one."""
+    dbt = os.environ.get("CXGOV_DBT")
+    if not dbt:
+        pytest.skip("$CXGOV_DBT names no dbt, which docs/beside-dbt.md is about")
+    script("examples.py", "--check", "--demo", demo, "--dbt", Path(dbt), DOCS / "beside-dbt.md")
+
+
 def test_the_pages_for_beginners_are_executed() -> None:
     assert [named(page) for page in EXECUTED] == [
         "README.md",
+        "docs/beside-dbt.md",
         "docs/changes.md",
         "docs/freezing.md",
         "docs/python.md",
