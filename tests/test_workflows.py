@@ -445,7 +445,9 @@ def test_a_group_is_judged_with_the_reviews_of_all_in_it(world: World) -> None:
     """Two requests, approved by the same two. A veto that came after both were green stops the group."""
     repo = world.repo
     repo.branch("other", "main")
-    two = repo.commit(*documents(9, target=30), council(members=members()))
+    its, *others = documents(9)
+    owned = {**its, "owner": "cx-data", "version": "1.0.1"}
+    two = repo.commit(owned, *others, council(members=members()))
     world.propose(6, two)
     world.forge.reviews |= {5: approved(world, 5), 6: approved(world, 6, at=2)}
     assert (world.gate(5).code, world.gate(6).code) == (0, 0)
