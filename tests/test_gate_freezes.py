@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cxgov.api import approve, freeze, restate
+from cxgov.api import Query, approve, freeze, restate, statements
 from cxgov.cli.gate_command import answered
+from cxgov.cli.main import exit_code
 from cxgov.governance.failures import CannotSay
 from cxgov.governance.gate import Gated
 from cxgov.language.loading import FROZEN
@@ -16,7 +17,7 @@ from cxgov.ledger.circumstances import programs
 from cxgov.ledger.entries import Altered
 from cxgov.ledger.folder import read_ledger, write_freezing
 from tests.gating import HOME, NOW, Repo, council, documents, missing, new_key, why
-from tests.support import Document, calendar, registry
+from tests.support import Document, calendar, document, registry
 
 BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
 PERIOD = "2026-Q3"
@@ -270,3 +271,28 @@ def test_a_restatement_is_made_again_and_approved(home: Freezing) -> None:
     entry.write_bytes(entry.read_bytes().replace(b"it counted tests", b"it counted  tests"))
     home.repo.commit()
     assert answered(home.judge(now=late)) == 5
+
+
+def test_a_report_shows_what_its_certificate_says(home: Freezing, capsys: pytest.CaptureFixture[str]) -> None:
+    """Altered SQL on a dashboard is a fault at the gate and an error of `validate --reports`."""
+    home.freeze()
+    home.land()
+    [certified] = statements(home.folder, Query(metrics=("nps",), period=PERIOD), dialect="duckdb")
+    queries = {"tool": "tableau", "audience": "board", "queries": ["reports/board.sql"]}
+    report = document("Report", "board", **queries)
+    home.repo.commit(*home.documents(), report)
+    home.repo.write({"metrics/reports/board.sql": certified.sql})
+    home.repo.commit()
+    checked = ["validate", "--reports", "--registry", str(home.folder)]
+    found = home.judge()
+    assert found.verdict is not None
+    assert found.verdict.faults == ()
+    assert exit_code(checked) == 0
+    home.repo.write({"metrics/reports/board.sql": certified.sql.replace("score >= 9", "score >= 8")})
+    home.repo.commit()
+    [fault] = (home.judge().verdict or found.verdict).faults
+    assert fault.startswith("report board: reports/board.sql:")
+    assert ": altered: " in fault
+    capsys.readouterr()
+    assert exit_code(checked) == 1
+    assert "error[CX044 certified-query] reports/board.sql:" in capsys.readouterr().out

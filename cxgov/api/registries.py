@@ -1,7 +1,7 @@
 """A folder on disk to a registry, or to everything that is wrong with it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,17 +71,27 @@ def validate(
 ) -> tuple[Registry | None, tuple[Diagnostic, ...]]:
     """The registry of a folder and all its problems in file order; no registry where one of them is an error.
 
-    With ``reports`` the queries of reports are held to their certificates too.
+    With ``reports`` the queries of reports are held to their certificates too, and those to the ledger.
 
     Raises:
         FileNotFoundError: there is no such folder.
+        Altered: the ledger is not what was written.
     """
     tree, problems = read_tree(Path(folder))
     registry, found = load_tree(tree, str(Path(folder)))
     if reports and registry is not None:
-        found = (*found, *(problem for _, problem in certified(registry)))
+        found = (*found, *(problem for _, problem in certified(registry)), *_verified(registry, Path(folder), tree))
         registry = None if any(problem.is_error for problem in found) else registry
     return (None if problems else registry), in_file_order((*problems, *found))
+
+
+def _verified(registry: Registry, folder: Path, tree: Mapping[str, bytes]) -> tuple[Diagnostic, ...]:
+    from cxgov.ledger.folder import read_ledger  # noqa: PLC0415  # sqlglot takes a tenth of a second
+    from cxgov.ledger.reported import reported  # noqa: PLC0415
+
+    top = "" if str(folder) == "." else f"{folder}/"
+    found = reported(registry, read_ledger(folder / FROZEN), lambda path: tree.get(f"{top}{path}"))
+    return tuple(problem for _, _, problem in found)
 
 
 def load(folder: str | Path = "metrics") -> Loaded:

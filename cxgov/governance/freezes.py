@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cxgov.compiler.query import Refused
-from cxgov.governance.changes import Finding, Reach
+from cxgov.governance.changes import Finding, Reach, Side
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.entries import Altered, Entry, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.freezing import Circumstances, Freezing, freeze, restate
+from cxgov.ledger.reported import reported
+from cxgov.ledger.verifying import Answer
 from cxgov.meaning.dependencies import Key
 
 FREEZE: Final = "Freeze"
@@ -83,6 +85,13 @@ def ledger_change(
             faults.append(f"{entry.period.id} has begun since it was frozen: freeze it again, as late")
     findings += [_forged(f"{folder}/{path}", "no entry names it") for path in sorted(here - wanted)]
     return LedgerChange(findings=tuple(findings), faults=tuple(faults), unmade=tuple(unmade))
+
+
+def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
+    """The statements of a side's reports that are not what their certificates say; ``folder`` is the registry's."""
+    top = f"{folder}/" if folder else ""
+    found = reported(side.registry, ledger, lambda path: side.tree.get(f"{top}{path}"))
+    return [f"report {report.id}: {problem.message}" for report, answer, problem in found if answer is Answer.ALTERED]
 
 
 def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from cxgov.governance.changes import Side, compare
 from cxgov.governance.commits import Commit, Difference
 from cxgov.governance.contributors import accounts_of, contributors
 from cxgov.governance.failures import CannotSay
-from cxgov.governance.freezes import ledger_change, moved_calendar
+from cxgov.governance.freezes import altered_queries, ledger_change, moved_calendar
 from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.listings import Refusal
@@ -229,7 +229,7 @@ class _Judge:
         )
         found = Proposal(
             comparison=replace(comparison, findings=(*comparison.findings, *findings, *frozen.findings)),
-            faults=frozen.faults,
+            faults=(*frozen.faults, *self.altered_reports(old, new)),
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
             old={**(self.sides.state(self.trusted) or {}), **objects(paths, before=True)},
             new={**(self.sides.state(merged) or {}), **objects(paths, before=False)},
@@ -237,6 +237,12 @@ class _Judge:
             proposed=new.registry.council,
         )
         return found, frozen.unmade
+
+    def altered_reports(self, old: Side, new: Side) -> list[str]:
+        """What reports show that is not what its certificate says, and was not so before."""
+        before, after = self.sides.ledger(self.trusted), self.sides.ledger(self.step.result)
+        known = altered_queries(old, self.sides.folder, before)
+        return [its for its in altered_queries(new, self.sides.folder, after) if its not in known]
 
     # --- evidence ---
 
