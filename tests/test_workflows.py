@@ -502,6 +502,68 @@ def test_any_other_event_is_no_answer(world: World) -> None:
     assert "'push' is neither" in found.out
 
 
+# --- what has landed ---
+
+
+def push(world: World, before: str, after: str, ref: str = "refs/heads/main") -> Ran:
+    """The audit of a push that has happened."""
+    world.push("main")
+    return world.actions.run("cxgov-audit.yml", "audit", "push", {"ref": ref, "before": before, "after": after})
+
+
+def merged(world: World, *options: str) -> tuple[str, str]:
+    """Lands the request: main before and after."""
+    before = world.repo.git("rev-parse", "main")
+    world.repo.git("checkout", "-q", "main")
+    world.repo.git("merge", "-q", *(options or ("--no-ff",)), "-m", "Merge", "proposal")
+    if "--squash" in options:
+        world.repo.git("commit", "-qm", "Merge")
+    after = world.repo.git("rev-parse", "main")
+    world.forge.pulls[5] |= {"state": "closed", "merge_commit_sha": after}
+    return before, after
+
+
+@pytest.mark.parametrize("how", ["--no-ff", "--squash"])
+def test_what_landed_is_judged_by_the_reviews_of_its_request(world: World, how: str) -> None:
+    world.forge.reviews[5] = approved(world)
+    before, after = merged(world, how)
+    found = push(world, before, after)
+    assert found.code == 0, found.out
+    assert found.summary.startswith("### holds\n")
+    world.forge.reviews[5].pop()
+    found = push(world, before, after)
+    assert found.code == 1
+    assert "missing 1 more approval of 2" in found.summary
+    world.forge.reviews[5] = approved(world)
+    world.propose(5, head_of(world), author=ACCOUNTS["ana"], state="closed", merge_commit_sha=after)
+    world.forge.reviews[5] = approved(world)
+    assert push(world, before, after).code == 1
+
+
+def test_a_push_past_the_gate_is_found(world: World) -> None:
+    before = world.repo.git("rev-parse", "main")
+    world.repo.git("checkout", "-q", "main")
+    after = world.repo.commit(*documents(8), council(members=members()))
+    found = push(world, before, after)
+    assert found.code == 1
+    assert f"unmet  {after[:12]}" in found.out
+
+
+def test_a_history_that_is_written_anew_is_found(world: World) -> None:
+    before = world.repo.git("rev-parse", "main")
+    world.repo.git("checkout", "-q", "main")
+    world.repo.git("commit", "-q", "--amend", "-m", "another")
+    found = push(world, before, world.repo.git("rev-parse", "main"))
+    assert found.code in {2, 5}
+    assert not found.summary.startswith("### holds")
+
+
+def test_a_push_elsewhere_is_no_answer(world: World) -> None:
+    before = world.repo.git("rev-parse", "main")
+    assert push(world, before, before, "refs/heads/side").code == 2
+    assert world.actions.run("cxgov-audit.yml", "audit", "merge_group", {}).code == 2
+
+
 # --- the comment ---
 
 

@@ -67,6 +67,7 @@ def audit(
     until: str = "HEAD",
     kept: Iterable[str] = (),
     reviews: Mapping[str, bytes] | None = None,
+    authors: Mapping[str, int] | None = None,
     ref: str | None = None,
     now: datetime | None = None,
     told: Callable[[int, int], None] | None = None,
@@ -75,8 +76,8 @@ def audit(
 
     ``since`` is a commit that is trusted; without one it begins with the first that has a council. ``kept`` are digests
     of entries of the ledger that were kept elsewhere, ``reviews`` files by name as GitHub's API gives them, one a
-    request; ``ref`` is the full name of the branch, where ``until`` is a commit. ``told`` hears how many commits of how
-    many are done.
+    request, and ``authors`` the accounts that opened these, by the same names; ``ref`` is the full name of the branch,
+    where ``until`` is a commit. ``told`` hears how many commits of how many are done.
 
     Raises:
         CannotSay: the history is not all here, or no commit of it has a council.
@@ -88,7 +89,14 @@ def audit(
 
     around = here(now)
     asked = AskedAudit(
-        until=until, since=since, kept=tuple(kept), reviews=reviews, ref=ref, now=around.now, programs=around.compiler
+        until=until,
+        since=since,
+        kept=tuple(kept),
+        reviews=reviews,
+        authors=authors or {},
+        ref=ref,
+        now=around.now,
+        programs=around.compiler,
     )
     with Repository(Path(folder), os.environ) as repository:
         inside = within(repository.top, Path(folder))

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
 from cxgov.cli.options import format_option, instant, registry_folder, registry_option, write_out
+
+if TYPE_CHECKING:
+    from cxgov.governance.audited import Audited
 
 
 @click.command("audit")
@@ -48,7 +51,6 @@ def command(
     2 where something could not be replayed, 5 where what was frozen or approved was altered; the highest wins.
     """  # noqa: D301  # \b is click's mark for lines that it keeps
     from cxgov import api
-    from cxgov.governance.audited import Kind
     from cxgov.reports import audits
 
     begin, dots, end = (span or "").partition("..")
@@ -67,6 +69,13 @@ def command(
             told=told,
         )
     write_out(audits.as_json(found) if form == "json" else audits.as_text(found), into)
+    return answered(found)
+
+
+def answered(found: "Audited") -> int:
+    """The exit code of an audit."""
+    from cxgov.governance.audited import Kind
+
     match found.worst:
         case None:
             return 0

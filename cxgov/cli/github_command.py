@@ -48,6 +48,36 @@ def gate(*, registry: str | None) -> int:
     return code
 
 
+@command.command("audit")
+@registry_option
+def audit(*, registry: str | None) -> int:
+    """Called by cxgov-audit.yml: judge again what a push brought to the governed branch.
+
+    The commit before the push is trusted; the reviews of the requests that landed are read from GitHub's API. The
+    answer is printed and written to the job's summary. Exit codes are those of `cxgov audit`.
+    """
+    from datetime import UTC, datetime
+
+    from cxgov import api
+    from cxgov.cli.audit_command import answered
+    from cxgov.forge import comments, events, landing, pages
+    from cxgov.governance.failures import CannotSay
+    from cxgov.ledger.entries import Altered
+
+    try:
+        event, rest = events.read_event(os.environ), events.rest_of(os.environ)
+        found = landing.landed(event, rest, registry_folder(registry), os.environ, datetime.now(UTC))
+    except (Altered, CannotSay, api.InvalidRegistry, OSError) as failure:
+        text, code = str(failure), 5 if isinstance(failure, Altered) else 2
+        said, page = pages.failed_text(text), pages.failed_markdown(text)
+    else:
+        code = answered(found)
+        said, page = pages.audit_text(found), pages.audit_markdown(found)
+    click.echo(pages.quoted(said, secrets.token_hex(16)), nl=False)
+    _append("GITHUB_STEP_SUMMARY", comments.shortened(page))
+    return code
+
+
 @command.command("comment")
 def comment() -> None:
     """Called by cxgov-gate.yml: write the page in CXGOV_PAGE as the one comment on the event's pull request."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 TEMPLATES: Final = Path(__file__).with_name("workflows")
-NAMES: Final = ("cxgov-feedback.yml", "cxgov-gate.yml", "cxgov-rerun.yml", "cxgov-review.yml")
+NAMES: Final = ("cxgov-audit.yml", "cxgov-feedback.yml", "cxgov-gate.yml", "cxgov-rerun.yml", "cxgov-review.yml")
 REQUIREMENTS: Final = ".github/cxgov-requirements.txt"
 FROM_REQUIREMENTS: Final = f"-r {REQUIREMENTS}"
 FROM_CHECKOUT: Final = "."

@@ -36,7 +36,7 @@ def judge(event: Event, rest: Rest, folder: Path, environment: Mapping[str, str]
         CannotSay: what is needed cannot be read, or the request is not aimed at the branch that is governed.
         InvalidRegistry: the default branch's registry has errors.
     """
-    governed = _governed(event, rest, folder)
+    governed = governed_branch(event, rest, folder)
     with Repository(folder, environment) as repository:
         if repository.top is None:
             raise CannotSay(f"{folder} is in no work tree: check the default branch out")
@@ -72,7 +72,7 @@ def judge(event: Event, rest: Rest, folder: Path, environment: Mapping[str, str]
     return Judged(gated=gated, requests=requests, left_out=tuple(out for its in said for out in its.left_out))
 
 
-def _governed(event: Event, rest: Rest, folder: Path) -> str:
+def governed_branch(event: Event, rest: Rest, folder: Path) -> str:
     """The branch that the policy governs: as the default branch's Registry says, else the default branch itself."""
     ref = api.load(folder).registry.settings.ref
     if ref is not None:

@@ -1,8 +1,9 @@
 """What was judged on the forge as text, as a page, and as commands of a workflow; every text is escaped."""
 
 from cxgov.forge.judging import Judged
+from cxgov.governance.audited import Audited
 from cxgov.language.diagnostics import visible
-from cxgov.reports import formats, verdicts
+from cxgov.reports import audits, formats, verdicts
 from cxgov.reports.markdown import escaped
 
 
@@ -32,6 +33,18 @@ def as_markdown(judged: Judged) -> str:
 def as_commands(judged: Judged) -> str:
     """Annotations."""
     return formats.as_github(verdicts.points(judged.gated), "approved")
+
+
+def audit_text(audited: Audited) -> str:
+    """What holds of a push, as text."""
+    return audits.as_text(audited)
+
+
+def audit_markdown(audited: Audited) -> str:
+    """The same as a page: each line as it is."""
+    return f"### {audits.answer(audited)}\n\n" + "".join(
+        f"- {escaped(line)}\n" for line in audits.as_text(audited).splitlines() if line.strip()
+    )
 
 
 def failed_text(reason: str) -> str:

@@ -41,14 +41,15 @@ class AskedAudit:
     """What is audited, and by which evidence.
 
     ``since`` is a trusted commit; without one it is the first that has a council. ``kept`` are digests of entries that
-    somebody kept, ``reviews`` files of a forge's reviews by name, None where there are none at hand. ``ref`` is the
-    full name of the branch, where ``until`` is no ref.
+    somebody kept, ``reviews`` files of a forge's reviews by name, None where there are none at hand, ``authors`` the
+    accounts that opened those requests. ``ref`` is the full name of the branch, where ``until`` is no ref.
     """
 
     until: str = "HEAD"
     since: str | None = None
     kept: Sequence[str] = ()
     reviews: Mapping[str, bytes] | None = None
+    authors: Mapping[str, int] = field(default_factory=dict)
     ref: str | None = None
     now: datetime
     programs: Mapping[str, str] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class _Audit:
         self.whole = repository.first_parents(None, self.until)
         start = self._start()
         self.trunk = self.whole[start:]
-        self.rehearing = None if asked.reviews is None else Rehearing(self.line, self.trunk, asked.reviews)
+        heard = asked.reviews
+        self.rehearing = None if heard is None else Rehearing(self.line, self.trunk, heard, asked.authors)
         self.replay = Replay(
             line=self.line,
             trunk=self.trunk,

@@ -108,7 +108,7 @@ class _Walk:
         self.replay = Replay(
             line=self.line,
             trunk=self.trunk,
-            rehearing=Rehearing(self.line, self.trunk, asked.reviews) if asked.reviews else None,
+            rehearing=Rehearing(self.line, self.trunk, asked.reviews, {}) if asked.reviews else None,
             environment=environment,
             programs=asked.programs,
         )

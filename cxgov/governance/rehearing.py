@@ -7,6 +7,7 @@ nor that of a commit could be held against the other.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cxgov.governance.commits import Commit, Difference
 from cxgov.governance.failures import CannotSay
@@ -22,8 +23,19 @@ _SAID = (State.APPROVED, State.CHANGES_REQUESTED)
 Leads = frozenset[tuple[Key, str | None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The files of reviews that concern a step, who opened their requests, and the commits that were reviewed."""
+
+    reviews: Sequence[bytes] = ()
+    authors: Sequence[int] = ()
+    wrote: Sequence[Commit] = ()
+
+
 class Rehearing:
     """Finds the files of reviews that concern a step. ``trunk`` is the line, oldest first.
+
+    ``authors`` are the accounts that opened the requests, by the names of the files, as far as they are known.
 
     ``unread`` are files with a word on a commit that this repository does not have.
 
@@ -31,7 +43,10 @@ class Rehearing:
         CannotSay: a file is no list of reviews.
     """
 
-    def __init__(self, line: Line, trunk: Sequence[str], files: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, line: Line, trunk: Sequence[str], files: Mapping[str, bytes], authors: Mapping[str, int]
+    ) -> None:
+        self._authors = authors
         self._line = line
         self._trunk = trunk
         self._files = files
@@ -61,11 +76,8 @@ class Rehearing:
         base = self._trunk[at]
         return leads(self._line, base, commit, self._line.repository.differences(base, commit))
 
-    def concerning(self, at: int, step: Leads, commits: Iterable[Commit]) -> tuple[list[bytes], list[Commit]]:
-        """The files for the step to the commit at an index of the trunk, and what was written for their approvals.
-
-        ``commits`` are those that the step itself brings.
-        """
+    def concerning(self, at: int, step: Leads, commits: Iterable[Commit]) -> Heard:
+        """What is heard at the step to the commit at an index of the trunk; ``commits`` are those that it brings."""
         found = {commit.oid for commit in commits if commit.oid in self._forks}
         found |= {commit for lead in step for commit in self._by_lead.get(lead, ()) if self._forks[commit] < at}
         names = sorted({name for commit in found for name in self._files_of[commit]})
@@ -75,7 +87,11 @@ class Rehearing:
             for commit in sorted(found)
             for its in self._line.repository.commits(self._trunk[self._forks[commit]], commit)
         }
-        return [self._files[name] for name in names], list(wrote.values())
+        return Heard(
+            reviews=[self._files[name] for name in names],
+            authors=[self._authors[name] for name in names if name in self._authors],
+            wrote=list(wrote.values()),
+        )
 
 
 def leads(line: Line, before: str, after: str, differences: Iterable[Difference]) -> Leads:

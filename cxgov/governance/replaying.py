@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from cxgov.governance.commits import Commit
 from cxgov.governance.gate import Asked, Gated, Step, judge
-from cxgov.governance.rehearing import Rehearing, leads
+from cxgov.governance.rehearing import Heard, Rehearing, leads
 from cxgov.governance.walking import Line
 
 
@@ -33,22 +33,29 @@ class Replay:
         """
         commit = self.trunk[i]
         commits = self.line.repository.commits(sound, commit)
-        reviews, wrote = self._heard(i, sound, commits)
+        heard = self._heard(i, sound, commits)
         step = Step(
             trusted=sound,
             head=commit,
             base=sound,
             result=commit,
             ref=ref,
-            commits=list({its.oid: its for its in (*commits, *wrote)}.values()),
+            commits=list({its.oid: its for its in (*commits, *heard.wrote)}.values()),
             revoked=self.revoked,
         )
-        asked = Asked(trusted=sound, head=commit, reviews=reviews, now=at, programs=self.programs)
+        asked = Asked(
+            trusted=sound,
+            head=commit,
+            reviews=heard.reviews,
+            authors=heard.authors,
+            now=at,
+            programs=self.programs,
+        )
         return judge(self.line, step, asked, self.environment)
 
-    def _heard(self, i: int, sound: str, commits: Sequence[Commit]) -> tuple[list[bytes], list[Commit]]:
+    def _heard(self, i: int, sound: str, commits: Sequence[Commit]) -> Heard:
         if self.rehearing is None:
-            return [], []
+            return Heard()
         commit = self.trunk[i]
         step = leads(self.line, sound, commit, self.line.repository.differences(sound, commit))
         return self.rehearing.concerning(i, step, commits)
