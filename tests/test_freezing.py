@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxgov.api import Loaded, Query, Refused, answers, freeze, load, restate, statements
+from cxgov.api import Loaded, Query, Refused, answers, diff, freeze, load, restate, statements
 from cxgov.cli.main import exit_code
 from cxgov.compiler.canonical import Edges, canonical_query, canonical_sql, filled
 from cxgov.compiler.clock import day_start
@@ -30,6 +30,7 @@ from cxgov.ledger.folder import TakenMeanwhile, read_ledger, write_freezing
 from cxgov.ledger.forms import canonical_json, digest
 from cxgov.ledger.objects import Freezer, read_object, registry_of
 from cxgov.meaning.digests import Closures
+from cxgov.reports.changes import as_json, as_markdown
 from tests.repos import Repo
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -429,6 +430,28 @@ def test_an_evaluation_says_where_it_takes_another_meaning_than_was_frozen(
     assert exit_code(ask) == 0
     said = "nps was frozen with another meaning in 2026-Q1: today's is judged\n"
     assert capsys.readouterr().err == said
+
+
+def test_a_difference_is_shown_from_the_last_frozen_period_too(
+    home: Frozen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["diff", "--registry", str(home.folder)]
+    capsys.readouterr()
+    assert exit_code(ask) == 0
+    assert "was frozen" not in capsys.readouterr().out
+    home.freeze("2026-Q1")
+    assert exit_code(ask) == 0
+    assert "since 2026-Q1 was frozen: every metric means what it did\n" in capsys.readouterr().out
+    home.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood >= 7")
+    home.edit("definitions/csat.yaml", "status: certified", "status: draft")
+    assert exit_code(ask) == 0
+    said = "since 2026-Q1 was frozen: nps means something else; csat is no longer certified\n"
+    assert said in capsys.readouterr().out
+    comparison = diff(home.folder)
+    assert comparison.since_frozen is not None
+    assert [its.id for its in comparison.since_frozen.moved] == ["csat", "nps"]
+    assert json.loads(as_json(comparison))["since_frozen"]["period"] == "2026-Q1"
+    assert "Since 2026-q1" not in as_markdown(comparison)
 
 
 # --- restatements ---

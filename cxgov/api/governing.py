@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from cxgov.api.freezing import here
 from cxgov.api.registries import InvalidRegistry, read_tree, within
 from cxgov.language.diagnostics import in_file_order, visible
+from cxgov.language.loading import FROZEN
 from cxgov.language.loading import load as load_tree
 
 if TYPE_CHECKING:
@@ -189,14 +191,20 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
 def diff(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "Comparison":
     """The changes of a registry from a commit to another, or to the folder as it is now.
 
+    The last frozen period, with which the new side is compared too, is that of the folder's ledger.
+
     Raises:
         InvalidRegistry: the folder has errors.
+        Altered: the ledger is not what was written.
         CannotSay: a commit cannot be read, or holds no valid registry.
     """
     from cxgov.governance.changes import compare  # noqa: PLC0415  # as in gate
+    from cxgov.governance.freezes import since_frozen  # noqa: PLC0415
+    from cxgov.ledger.folder import read_ledger  # noqa: PLC0415
 
     old, new, _ = _sides(Path(folder), base, head)
-    return compare(old, new)
+    frozen = since_frozen(read_ledger(Path(folder) / FROZEN), new.registry)
+    return replace(compare(old, new), since_frozen=frozen)
 
 
 def affected(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "tuple[Affected, ...]":

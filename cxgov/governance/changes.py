@@ -93,16 +93,26 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinceFrozen:
+    """The metrics that mean other than they did in the last frozen period, or are on one of both sides only."""
+
+    period: str
+    moved: tuple[Moved, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Everything between two registries: findings in file order, versions, and the metrics whose meaning moved.
 
-    ``faults`` are what no approval heals.
+    ``faults`` are what no approval heals. ``since_frozen`` is the difference from the last frozen period, where there
+    is one.
     """
 
     findings: tuple[Finding, ...]
     bumps: tuple[Bump, ...]
     moved: tuple[Moved, ...]
     faults: tuple[Fault, ...] = ()
+    since_frozen: SinceFrozen | None = None
 
     @property
     def meaning_moved(self) -> tuple[str, ...]:

@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cxgov.compiler.query import Refused
-from cxgov.governance.changes import Finding, Reach, Side
+from cxgov.governance.changes import Finding, Moved, Reach, Side, SinceFrozen
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.entries import Altered, Entry, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS
-from cxgov.ledger.freezing import Circumstances, Freezing, freeze, restate
+from cxgov.ledger.freezing import Circumstances, Freezing, freeze, is_frozen, restate
 from cxgov.ledger.reported import reported
 from cxgov.ledger.verifying import Answer
 from cxgov.meaning.dependencies import Key
+from cxgov.meaning.digests import Closures
 
 FREEZE: Final = "Freeze"
 _MOMENT: Final = timedelta(microseconds=1)
@@ -92,6 +93,22 @@ def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
     top = f"{folder}/" if folder else ""
     found = reported(side.registry, ledger, lambda path: side.tree.get(f"{top}{path}"))
     return [f"report {report.id}: {problem.message}" for report, answer, problem in found if answer is Answer.ALTERED]
+
+
+def since_frozen(ledger: Ledger, registry: Registry) -> SinceFrozen | None:
+    """How the certified metrics of a registry differ from the last period that was frozen; None where none was."""
+    if not len(ledger):
+        return None
+    *_, entry = ledger.periods().values()
+    closures = Closures(registry)
+    now = {its.id: closures.clo1(its) for its in registry.metrics.values() if is_frozen(its)}
+    before = {identity: its.clo1 for identity, its in entry.metrics.items()}
+    moved = tuple(
+        Moved(id=identity, old=before.get(identity), new=now.get(identity))
+        for identity in sorted({*before, *now})
+        if before.get(identity) != now.get(identity)
+    )
+    return SinceFrozen(period=entry.period.id, moved=moved)
 
 
 def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from cxgov.governance.changes import Side, compare
 from cxgov.governance.commits import Commit, Difference
 from cxgov.governance.contributors import accounts_of, contributors
 from cxgov.governance.failures import CannotSay
-from cxgov.governance.freezes import altered_queries, ledger_change, moved_calendar
+from cxgov.governance.freezes import altered_queries, ledger_change, moved_calendar, since_frozen
 from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.listings import Refusal
@@ -228,7 +228,11 @@ class _Judge:
             programs=self.asked.programs,
         )
         found = Proposal(
-            comparison=replace(comparison, findings=(*comparison.findings, *findings, *frozen.findings)),
+            comparison=replace(
+                comparison,
+                findings=(*comparison.findings, *findings, *frozen.findings),
+                since_frozen=since_frozen(before, new.registry),
+            ),
             faults=(*frozen.faults, *self.altered_reports(old, new)),
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
             old={**(self.sides.state(self.trusted) or {}), **objects(paths, before=True)},

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from cxgov.governance.changes import Comparison, Finding
+from cxgov.governance.changes import Comparison, Finding, SinceFrozen
 from cxgov.governance.lifecycle import Fault
 from cxgov.governance.versions import Bump
 from cxgov.language.classes import CHANGE_CLASSES
@@ -34,7 +34,20 @@ def as_text(comparison: Comparison) -> str:
         lines += _version_lines(bump)
     if comparison.meaning_moved:
         lines.append(f"meaning moved: {_names(comparison.meaning_moved)}")
+    if comparison.since_frozen is not None:
+        lines.append(since_frozen_words(comparison.since_frozen))
     return "\n".join(visible(line) for line in [*lines, summary(comparison)]) + "\n"
+
+
+def since_frozen_words(its: SinceFrozen) -> str:
+    """The difference from the last frozen period in a line."""
+    other = [moved.id for moved in its.moved if moved.old and moved.new]
+    new = [moved.id for moved in its.moved if moved.old is None]
+    gone = [moved.id for moved in its.moved if moved.new is None]
+    said = [f"{_names(other)} mean{'s' if len(other) == 1 else ''} something else"] if other else []
+    said += [f"{_names(new)} {'is' if len(new) == 1 else 'are'} new"] if new else []
+    said += [f"{_names(gone)} {'is' if len(gone) == 1 else 'are'} no longer certified"] if gone else []
+    return f"since {its.period} was frozen: {'; '.join(said) or 'every metric means what it did'}"
 
 
 def summary(comparison: Comparison) -> str:
@@ -138,6 +151,12 @@ def fields(comparison: Comparison) -> dict[str, Any]:
         "moved": [
             {"metric": its.id, "overlay": its.overlay, "old": its.old, "new": its.new} for its in comparison.moved
         ],
+        "since_frozen": None
+        if comparison.since_frozen is None
+        else {
+            "period": comparison.since_frozen.period,
+            "moved": [{"metric": its.id, "old": its.old, "new": its.new} for its in comparison.since_frozen.moved],
+        },
     }
 
 
@@ -230,6 +249,8 @@ def as_markdown(comparison: Comparison) -> str:
         parts.append(table(["document", "before", "now", "needed"], rows))
     if comparison.meaning_moved:
         parts.append(f"Metrics whose meaning moved: {escaped(_names(comparison.meaning_moved))}.")
+    if comparison.since_frozen is not None:
+        parts.append(f"S{escaped(since_frozen_words(comparison.since_frozen))[1:]}.")
     return "\n\n".join(parts) + "\n"
 
 
