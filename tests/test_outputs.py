@@ -252,5 +252,5 @@ def test_diff_of_nothing() -> None:
     tree, _ = trees_of_changes()
     side = Side(registry_in(tree), tree)
     assert held("diff", diff_as_json(compare(side, side))) == {
-        "quiet": True, "findings": [], "faults": [], "versions": [], "moved": [],
+        "quiet": True, "findings": [], "faults": [], "versions": [], "moved": [], "since_frozen": None,
     }  # fmt: skip
