@@ -394,6 +394,27 @@ def test_a_history_that_is_rolled_back_is_found_against_what_was_kept(
     assert "entry 2 is not the one of the tag cxgov/ledger/2 of ana" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("how", ["by force", "by a merge whose first parent it is"])
+def test_a_history_that_is_written_anew_around_the_same_ledger(governed: Governed, how: str) -> None:
+    """The digest that was kept is held, and a policy of somebody's own has no history against it."""
+    digest, old = str(governed.ledger().head), governed.git("rev-parse", "main")
+    governed.git("checkout", "-q", "--orphan", "other")
+    weak = governed.policy(rules=[{"classes": ["formula", "policy", "freeze"], "quorum": 1}])
+    governed.commit(*documents(7), weak, registry(**HOME))
+    if how == "by force":
+        governed.git("branch", "-q", "-f", "main", "other")
+    else:
+        tree, new = governed.git("rev-parse", "other^{tree}"), governed.git("rev-parse", "other")
+        merge = governed.git("commit-tree", tree, "-p", new, "-p", old, "-m", "Merge")
+        governed.git("branch", "-q", "-f", "main", merge)
+    found = governed.audit(kept=[digest])
+    assert found.worst is Kind.NOT_REPLAYED
+    assert messages(found) == [
+        "000001.json was made under a policy, and is there before this history has one: it came about in another"
+    ]
+    assert answer(governed, "--since", old, kept=False) in {CANNOT_SAY, ALTERED}
+
+
 def test_a_tag_that_no_member_signed_anchors_nothing(governed: Governed) -> None:
     governed.git("checkout", "-q", "main")
     governed.git("tag", "cxgov/ledger/1")

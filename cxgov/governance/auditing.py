@@ -23,7 +23,16 @@ from cxgov.governance.listings import fold
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
 from cxgov.governance.tool import hold_to_tool
-from cxgov.governance.troubles import CUT_SHORT, Judging, broken, cannot_be_judged, objects_of, removed, troubles_of
+from cxgov.governance.troubles import (
+    CUT_SHORT,
+    Judging,
+    another_history,
+    broken,
+    cannot_be_judged,
+    objects_of,
+    removed,
+    troubles_of,
+)
 from cxgov.governance.walking import Line
 from cxgov.governance.worktree import OnDisk, held_on_disk
 from cxgov.language.loading import APPROVALS, FROZEN
@@ -109,7 +118,10 @@ class _Audit:
         if since not in self.whole:
             base = self.repository.merge_base(since, self.until)
             if base == since:
-                raise CannotSay(f"{self.asked.since} came by a merge: name a commit of the branch itself")
+                raise CannotSay(
+                    f"{self.asked.since} came by a merge: name a commit of the branch itself. If it was one, a merge "
+                    "has been pushed whose first parent is another history: look at who made it"
+                )
             raise Altered(
                 f"{self.asked.until} does not hold {self.asked.since}, which you trust: its history was written anew "
                 f"after {base[:12]}, or it is another branch"
@@ -233,9 +245,12 @@ class _Audit:
             ledger = self.line.ledger(sound)
             if not any(its.kind is Kind.ALTERED for step in landed for its in step.troubles):
                 others.append(broken(self.until, self.trunk[0], altered))
-        begun = len(self.line.ledger(self.trunk[0]))
-        if self.asked.since is None and begun:
-            notes.append(f"{begun} entries are older than the council: nobody had to approve them")
+        if self.asked.since is None:
+            older = self.line.ledger(self.trunk[0]).entries()
+            governed = [its for its in older if its.policy is not None]
+            others += [another_history(governed[0].name)] if governed else []
+            if len(older) > len(governed):
+                notes.append(f"{len(older) - len(governed)} entries are older than the council: nobody approved them")
         on_disk = self._on_disk(reading.frozen)
         anchors = self._anchors(ledger, on_disk)
         others += anchors.troubles

@@ -97,6 +97,15 @@ def _why(gated: Gated, path: str) -> str:
     return f": {visible(why)}" if why else ""
 
 
+def another_history(name: str) -> Trouble:
+    """An entry that was made under a policy, in a history that begins with it: how it came about is elsewhere."""
+    return Trouble(
+        kind=Kind.NOT_REPLAYED,
+        message=f"{name} was made under a policy, and is there before this history has one: it came about in another",
+        fix="audit the history in which it was made; or begin with a commit that you trust: --since COMMIT",
+    )
+
+
 def removed(commit: str, before: str, paths: Sequence[str]) -> Trouble:
     """Frozen or approved bytes that a commit changed or took away."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
