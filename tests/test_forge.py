@@ -406,4 +406,4 @@ def test_code_owners_are_named_or_left_to_be_named() -> None:
     assert all(line.startswith("#") for line in files.github_files((), pins)[".github/CODEOWNERS"].splitlines())
     assert written[files.REQUIREMENTS].splitlines()[1:] == ["cxgov==1.2.3", "sqlglot==30.30.0"]
     installs = [line.strip() for text in written.values() for line in text.splitlines() if "pip install" in line]
-    assert installs == ["run: python -m pip install --quiet -r .github/cxgov-requirements.txt"] * 4
+    assert installs == ["run: python -m pip install --quiet -r .github/cxgov-requirements.txt"] * 5

@@ -55,6 +55,9 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     repo = Repo(tmp_path / "there")
     repo.commit({f"metrics/{path}": data for path, data in tree().items()})
     monkeypatch.chdir(repo.folder)
+    for path, metrics in ((SQL, ["nps", "csat"]), ("reports/more/ceo.sql", ["answer_time"])):
+        assert exit_code(["compile", *metrics, "--period", "2026-Q2", "--into", f"metrics/{path}"]) == OK
+    repo.commit({})
     return repo.folder / "metrics"
 
 
