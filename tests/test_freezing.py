@@ -182,6 +182,12 @@ def test_what_is_not_committed_is_not_frozen(home: Frozen) -> None:
         freeze(home.folder, "2026-Q2")
 
 
+def test_another_version_than_is_pinned_freezes_nothing(home: Frozen) -> None:
+    home.edit("registry.yaml", "calendar: reporting", "calendar: reporting\ntool: {cxgov: 9.9.9, sqlglot: 30.30.0}")
+    with pytest.raises(CannotSay, match=r"the registry pins cxgov 9\.9\.9"):
+        freeze(home.folder, "2026-Q1")
+
+
 def test_of_two_at_once_one_wins(home: Frozen) -> None:
     one, other = freeze(home.folder, "2026-Q1"), freeze(home.folder, "2026-Q2")
     target = write_freezing(home.folder / "frozen", one)

@@ -24,7 +24,7 @@ def freeze(folder: str | Path, period: str, *, now: datetime | None = None) -> "
 
     Raises:
         InvalidRegistry: the registry has errors.
-        CannotSay: something of it is not committed.
+        CannotSay: something of it is not committed, or it pins another version of the program.
         Refused: the period is none that can be frozen, or a metric has no exact SQL in a dialect of the registry.
         Altered: the ledger is not what was written.
     """
@@ -99,6 +99,7 @@ def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
     from cxgov.governance.failures import CannotSay  # noqa: PLC0415  # as in freeze
     from cxgov.governance.git import Repository  # noqa: PLC0415
     from cxgov.governance.sides import Sides  # noqa: PLC0415
+    from cxgov.governance.tool import hold_to_tool  # noqa: PLC0415
     from cxgov.ledger.folder import read_ledger  # noqa: PLC0415
 
     with Repository(folder, os.environ) as repository:
@@ -108,6 +109,7 @@ def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
         registry, found = load_tree(tree, inside)
         if registry is None or problems:
             raise InvalidRegistry(in_file_order((*problems, *found)))
+        hold_to_tool(registry.settings, "the registry")
         committed = sides.read(head)
         files = committed.side.tree if committed.side is not None else {}
         differing = sorted(path for path in {*tree, *files} if tree.get(path) != files.get(path))
