@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from cxgov.api import approve
+from cxgov.evidence.git import Repository
 from cxgov.governance.gate import Asked, Gated, gate
-from cxgov.governance.git import Repository
 from tests import repos
 from tests.support import Document, document, metric, registry, source, threshold, tree
 

@@ -17,8 +17,8 @@ import pytest
 
 from cxgov.api import audit, freeze, gate
 from cxgov.cli.main import exit_code
+from cxgov.evidence.failures import CannotSay
 from cxgov.governance.audited import Audited, Kind
-from cxgov.governance.failures import CannotSay
 from cxgov.ledger import entries
 from cxgov.ledger.entries import Altered
 from cxgov.ledger.folder import read_ledger, write_freezing

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import pytest
 
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.forge import comments, events, fields, files, pages, reruns
 from cxgov.forge.events import Event
 from cxgov.forge.fetching import Clone
 from cxgov.forge.groups import numbers_in
 from cxgov.forge.requests import pull_request, pull_requests, said_on
 from cxgov.forge.rest import Refused, Rest
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Repository
 from tests.forge_server import REPOSITORY, TOKEN, Forge, serving
 from tests.gating import review
 from tests.repos import Repo

@@ -21,7 +21,7 @@ from cxgov.compiler.clock import day_start
 from cxgov.compiler.periods import named_period
 from cxgov.compiler.planning import plan
 from cxgov.compiler.sql import to_sql
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 from cxgov.language.model import Registry
 from cxgov.ledger.certificates import Standing
 from cxgov.ledger.circumstances import programs

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.governance.gate import Asked, Gated, gate
-from cxgov.governance.git import Repository
 from cxgov.governance.guards import matches
 from tests.gating import (
     ACCOUNTS,

@@ -11,7 +11,7 @@ import pytest
 import cxgov
 from cxgov.api import approve
 from cxgov.cli.main import exit_code
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 from tests.gating import (
     ACCOUNTS,
     HOME,

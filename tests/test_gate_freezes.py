@@ -10,7 +10,7 @@ import pytest
 from cxgov.api import Query, approve, freeze, restate, statements
 from cxgov.cli.gate_command import answered
 from cxgov.cli.main import exit_code
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 from cxgov.governance.gate import Gated
 from cxgov.language.loading import FROZEN
 from cxgov.ledger.circumstances import programs

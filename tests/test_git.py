@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cxgov.governance.commits import Difference, Identity, read_differences
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Conflict, Repository
-from cxgov.governance.listings import Blob, Refusal
+from cxgov.evidence.commits import Difference, Identity, read_differences
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Conflict, Repository
+from cxgov.evidence.listings import Blob, Refusal
 from cxgov.language.reader import MAX_BYTES
 from tests.repos import ANN, BEN, CAM, ENVIRONMENT, FORGE, Person, Repo
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxgov.governance.commits import Commit, Difference, Identity
-from cxgov.governance.contributors import Role, account_of, contributors
-from cxgov.governance.git import Repository
-from cxgov.governance.reviews import MAX_BYTES, Review, State, latest_word, read_reviews
+from cxgov.evidence.commits import Commit, Difference, Identity
+from cxgov.evidence.contributors import Role, account_of, contributors
+from cxgov.evidence.git import Repository
+from cxgov.evidence.reviews import MAX_BYTES, Review, State, latest_word, read_reviews
 from tests.repos import ANN, BEN, CAM, ENVIRONMENT, FORGE, Repo
 
 HEAD = "a" * 40

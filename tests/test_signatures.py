@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.signatures import MAX_SIGNATURE, NAMESPACE, NotSigned, Signed, Verifier, sign
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.signatures import MAX_SIGNATURE, NAMESPACE, NotSigned, Signed, Verifier, sign
 from tests.repos import ENVIRONMENT
 
 STATEMENT = b'{"predicate": "approved"}\n'

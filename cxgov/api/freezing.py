@@ -96,8 +96,8 @@ def here(now: datetime | None) -> "Circumstances":
 
 def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
     """The registry and the ledger of HEAD, of which the folder must not differ."""
-    from cxgov.governance.failures import CannotSay  # noqa: PLC0415  # as in freeze
-    from cxgov.governance.git import Repository  # noqa: PLC0415
+    from cxgov.evidence.failures import CannotSay  # noqa: PLC0415  # as in freeze
+    from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.sides import Sides  # noqa: PLC0415
     from cxgov.governance.tool import hold_to_tool  # noqa: PLC0415
     from cxgov.ledger.folder import read_ledger  # noqa: PLC0415

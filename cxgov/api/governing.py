@@ -44,9 +44,9 @@ def gate(
     Raises:
         CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
     """
+    from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.gate import Asked  # noqa: PLC0415  # git and digests are for those who ask for them
     from cxgov.governance.gate import gate as judge  # noqa: PLC0415
-    from cxgov.governance.git import Repository  # noqa: PLC0415
 
     around = here(now)
     asked = Asked(
@@ -85,9 +85,9 @@ def audit(
         CannotSay: the history is not all here, or no commit of it has a council.
         Altered: it does not hold the commit that is trusted.
     """
+    from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.auditing import AskedAudit  # noqa: PLC0415  # as in gate
     from cxgov.governance.auditing import audit as replay  # noqa: PLC0415
-    from cxgov.governance.git import Repository  # noqa: PLC0415
 
     around = here(now)
     asked = AskedAudit(
@@ -117,7 +117,7 @@ def history(
         Altered: the ledger is broken.
         Refused: there was never such a metric.
     """
-    from cxgov.governance.git import Repository  # noqa: PLC0415  # as in gate
+    from cxgov.evidence.git import Repository  # noqa: PLC0415  # as in gate
     from cxgov.governance.histories import AskedHistory  # noqa: PLC0415
     from cxgov.governance.histories import history as walk  # noqa: PLC0415
     from cxgov.ledger.circumstances import programs  # noqa: PLC0415
@@ -175,9 +175,9 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
         CannotSay: the proposal was not judged, the registry has no `repository` and `ref` or is another branch's, or
             nothing was signed.
     """
+    from cxgov.evidence.failures import CannotSay  # noqa: PLC0415
+    from cxgov.evidence.signatures import sign  # noqa: PLC0415
     from cxgov.governance.approvals import as_file, binding, statement  # noqa: PLC0415  # as in gate
-    from cxgov.governance.failures import CannotSay  # noqa: PLC0415
-    from cxgov.governance.signatures import sign  # noqa: PLC0415
 
     if gated.proposal is None or gated.registry is None:
         raise CannotSay(f"{gated.head} is no valid registry: `cxgov gate` says why")
@@ -284,8 +284,8 @@ def _ended(
 
 def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]":
     """Both sides of a comparison and the folder's path in the repository, from whose top their paths are."""
+    from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.changes import Side  # noqa: PLC0415  # as in gate
-    from cxgov.governance.git import Repository  # noqa: PLC0415
     from cxgov.governance.sides import Sides  # noqa: PLC0415
 
     with Repository(folder, os.environ) as repository:
@@ -302,7 +302,7 @@ def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]
 
 
 def _committed(sides: "Sides", commit: str, name: str) -> "Side":
-    from cxgov.governance.failures import CannotSay  # noqa: PLC0415
+    from cxgov.evidence.failures import CannotSay  # noqa: PLC0415
 
     found = sides.read(commit)
     if found.side is not None:

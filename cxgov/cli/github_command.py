@@ -27,8 +27,8 @@ def gate(*, registry: str | None) -> int:
 
     from cxgov import api
     from cxgov.cli.gate_command import answered
+    from cxgov.evidence.failures import CannotSay
     from cxgov.forge import comments, events, judging, pages
-    from cxgov.governance.failures import CannotSay
     from cxgov.ledger.entries import Altered
 
     try:
@@ -60,8 +60,8 @@ def audit(*, registry: str | None) -> int:
 
     from cxgov import api
     from cxgov.cli.audit_command import answered
+    from cxgov.evidence.failures import CannotSay
     from cxgov.forge import comments, events, landing, pages
-    from cxgov.governance.failures import CannotSay
     from cxgov.ledger.entries import Altered
 
     try:

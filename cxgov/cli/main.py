@@ -122,8 +122,8 @@ def exit_code(args: list[str]) -> int:
 def _failed(problem: Exception) -> int:
     from cxgov.api import InvalidRegistry, Refused
     from cxgov.engines.protocol import EngineError
+    from cxgov.evidence.failures import CannotSay
     from cxgov.governance.bumping import CannotWrite
-    from cxgov.governance.failures import CannotSay
     from cxgov.ledger.entries import Altered
 
     if isinstance(problem, Refused | CannotWrite):

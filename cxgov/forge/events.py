@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cxgov.evidence.failures import CannotSay
 from cxgov.forge.rest import Rest
-from cxgov.governance.failures import CannotSay
 from cxgov.language.strict_json import read_json
 
 _MAX_BYTES: Final = 32 * 1024 * 1024

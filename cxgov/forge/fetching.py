@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.programs import bare_environment, program
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.programs import bare_environment, program
 from cxgov.language.diagnostics import visible
 
 _TIMEOUT: Final = 600

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

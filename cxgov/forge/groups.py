@@ -7,12 +7,12 @@ group before it. So the requests of a group are found by going back from branch 
 import re
 from typing import Final
 
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.forge import fields
 from cxgov.forge.events import Event
 from cxgov.forge.requests import requests_of_commit
 from cxgov.forge.rest import Rest
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Repository
 
 _NAME: Final = re.compile(r"refs/heads/gh-readonly-queue/(.+)/pr-([1-9][0-9]{0,14})-([0-9a-f]{40}|[0-9a-f]{64})")
 

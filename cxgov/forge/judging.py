@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from cxgov import api
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.forge import fields
 from cxgov.forge.events import Event
 from cxgov.forge.fetching import Clone
 from cxgov.forge.groups import numbers_in
 from cxgov.forge.requests import LeftOut, PullRequest, pull_request, pull_requests, said_on
 from cxgov.forge.rest import Rest
-from cxgov.governance.failures import CannotSay
 from cxgov.governance.gate import Gated
-from cxgov.governance.git import Repository
 
 _BRANCH: Final = "refs/heads/"
 

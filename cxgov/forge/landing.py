@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from cxgov import api
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.forge import fields
 from cxgov.forge.events import Event
 from cxgov.forge.fetching import Clone
@@ -13,8 +15,6 @@ from cxgov.forge.judging import governed_branch
 from cxgov.forge.requests import PullRequest, pull_requests, said_on
 from cxgov.forge.rest import Rest
 from cxgov.governance.audited import Audited
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Repository
 
 _BRANCH: Final = "refs/heads/"
 

@@ -8,11 +8,11 @@ runs are found by that name; the file is the default branch's, so no proposal ca
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cxgov.evidence.failures import CannotSay
 from cxgov.forge import fields
 from cxgov.forge.events import Event
 from cxgov.forge.requests import PullRequest, pull_requests
 from cxgov.forge.rest import Refused, Rest
-from cxgov.governance.failures import CannotSay
 
 WORKFLOW: Final = "cxgov-gate.yml"
 _EVENT: Final = "pull_request_target"

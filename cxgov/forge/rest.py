@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 from cxgov.language.diagnostics import visible
 from cxgov.language.strict_json import read_json
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.signatures import NotSigned, Verifier
 from cxgov.governance.audited import Anchor, Kind, Trouble
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.signatures import NotSigned, Verifier
 from cxgov.governance.walking import Line
 from cxgov.language.diagnostics import visible
 from cxgov.ledger.entries import Altered, Ledger

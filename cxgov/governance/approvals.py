@@ -12,7 +12,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from cxgov.governance.signatures import NotSigned, Verifier
+from cxgov.evidence.signatures import NotSigned, Verifier
 from cxgov.governance.transitions import Transition
 from cxgov.governance.verdict import Proposal
 from cxgov.language.diagnostics import visible

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cxgov.evidence.commits import Difference
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
+from cxgov.evidence.listings import fold
 from cxgov.governance.anchors import Anchors
 from cxgov.governance.audited import Audited, Kind, Landed, Trouble
-from cxgov.governance.commits import Difference
-from cxgov.governance.failures import CannotSay
 from cxgov.governance.gate import Gated
-from cxgov.governance.git import Repository
 from cxgov.governance.guards import guarded
-from cxgov.governance.listings import fold
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
 from cxgov.governance.tool import hold_to_tool

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
+from cxgov.evidence.commits import Commit, Difference
+from cxgov.evidence.contributors import accounts_of, contributors
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Conflict, Repository
+from cxgov.evidence.listings import Refusal
+from cxgov.evidence.reviews import Review, State, read_reviews, standing
+from cxgov.evidence.signatures import Verifier
 from cxgov.governance.approvals import Signature, binding, is_misnamed, keys_of, read_approval, words_of
 from cxgov.governance.changes import Side, compare
-from cxgov.governance.commits import Commit, Difference
-from cxgov.governance.contributors import accounts_of, contributors
-from cxgov.governance.failures import CannotSay
 from cxgov.governance.freezes import altered_queries, ledger_change, moved_calendar, since_frozen
-from cxgov.governance.git import Conflict, Repository
 from cxgov.governance.guards import guarded, objects
-from cxgov.governance.listings import Refusal
-from cxgov.governance.reviews import Review, State, read_reviews, standing
 from cxgov.governance.sides import Sides
-from cxgov.governance.signatures import Verifier
 from cxgov.governance.tool import hold_to_tool
 from cxgov.governance.transitions import Transition, transitions
 from cxgov.governance.verdict import (

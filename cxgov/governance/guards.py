@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from cxgov.governance.commits import Difference
-from cxgov.governance.listings import fold
+from cxgov.evidence.commits import Difference
+from cxgov.evidence.listings import fold
 from cxgov.governance.transitions import ABSENT, PATH
 from cxgov.language.model import Council
 from cxgov.meaning.dependencies import Key

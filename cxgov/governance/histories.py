@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from cxgov.compiler.query import Refused
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.governance.changes import Comparison, Finding, compare
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Repository
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
 from cxgov.governance.walking import Line

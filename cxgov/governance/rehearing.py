@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cxgov.governance.commits import Commit, Difference
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.git import Repository
+from cxgov.evidence.commits import Commit, Difference
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
+from cxgov.evidence.reviews import State, latest_word, read_reviews
 from cxgov.governance.guards import objects
-from cxgov.governance.reviews import State, latest_word, read_reviews
 from cxgov.governance.walking import Line
 from cxgov.meaning.dependencies import Key
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from cxgov.governance.commits import Commit
+from cxgov.evidence.commits import Commit
 from cxgov.governance.gate import Asked, Gated, Step, judge
 from cxgov.governance.rehearing import Heard, Rehearing, leads
 from cxgov.governance.walking import Line

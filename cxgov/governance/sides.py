@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cxgov.evidence.git import Repository
+from cxgov.evidence.listings import Refusal
 from cxgov.governance.changes import Side
 from cxgov.governance.freezes import held
-from cxgov.governance.git import Repository
-from cxgov.governance.listings import Refusal
 from cxgov.governance.transitions import state
 from cxgov.language.diagnostics import Diagnostic
 from cxgov.language.loading import APPROVALS, FROZEN, load

@@ -1,6 +1,6 @@
 """The versions of the program that a registry pins, held against those that are installed."""
 
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 from cxgov.language.model import Settings
 from cxgov.ledger.circumstances import installed
 

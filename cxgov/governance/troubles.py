@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.git import Repository
 from cxgov.governance.audited import Kind, Trouble
-from cxgov.governance.failures import CannotSay
 from cxgov.governance.gate import Gated
-from cxgov.governance.git import Repository
 from cxgov.governance.verdict import Demand, Ignored
 from cxgov.language.diagnostics import visible
 from cxgov.ledger.entries import Altered, Ledger

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cxgov.governance.git import Repository
+from cxgov.evidence.git import Repository
 from cxgov.governance.sides import Reading, Sides
 from cxgov.ledger.entries import MAX_ENTRY, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS

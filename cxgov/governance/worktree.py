@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from cxgov.evidence.git import Repository
 from cxgov.governance.audited import Kind, Trouble
-from cxgov.governance.git import Repository
 from cxgov.language.diagnostics import visible
 from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.ledger.entries import MAX_ENTRY, Altered

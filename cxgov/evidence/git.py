@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
-from cxgov.governance.borrowing import Borrowed, Ended, failed
-from cxgov.governance.commits import (
+from cxgov.evidence.borrowing import Borrowed, Ended, failed
+from cxgov.evidence.commits import (
     Commit,
     Difference,
     committed_at,
@@ -21,8 +21,8 @@ from cxgov.governance.commits import (
     read_differences,
     read_trailers,
 )
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.listings import TREE, Refusal, Tree, entries, fold, sort_out
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.listings import TREE, Refusal, Tree, entries, fold, sort_out
 from cxgov.language.reader import MAX_BYTES
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cxgov.governance.commits import Commit, Identity
+from cxgov.evidence.commits import Commit, Identity
 from cxgov.language.policy import Member
 
 # A forge's address that hides the owner's: the account's number, then the name it had at that time.

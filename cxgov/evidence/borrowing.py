@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO as Stream  # noqa: N811  # a binary stream
 from typing import Final, NamedTuple
 
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.programs import bare_environment, program
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.programs import bare_environment, program
 
 _INSTALL: Final = "git 2.39 or later"
 _ENVIRONMENT: Final = {

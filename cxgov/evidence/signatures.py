@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
 
-from cxgov.governance.failures import CannotSay
-from cxgov.governance.programs import bare_environment, program
+from cxgov.evidence.failures import CannotSay
+from cxgov.evidence.programs import bare_environment, program
 from cxgov.language.keys import parse_key
 
 NAMESPACE: Final = "cxgov-approval@v1"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from cxgov.governance.failures import CannotSay
+from cxgov.evidence.failures import CannotSay
 
 _PASSED: Final = ("LD_LIBRARY_PATH", "PATH", "TMPDIR")
 
