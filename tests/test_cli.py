@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import cxgov
-from cxgov.cli import memory as memory_module
 from cxgov.cli.main import BUG, CANNOT_SAY, COMMANDS, INTERRUPTED, NO, OK, exit_code
 from cxgov.cli.memory import validate_with_memory
 from cxgov.cli.options import write_out
 from cxgov.evaluation.judgements import Evaluation
+from cxgov.governance import processes
 from tests.judged import PICTURES, evaluation
 
 ROOT = Path(__file__).parent.parent
@@ -547,8 +547,8 @@ def test_a_changed_sampling_rule_is_held_against_what_stands_on_it(
 
 def on_processors(monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     """Makes two metrics reason enough for a second process."""
-    monkeypatch.setattr(memory_module, "_processors", lambda: processors)
-    monkeypatch.setattr(memory_module, "_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(processes, "_processors", lambda: processors)
+    monkeypatch.setattr(processes, "_WORTH_A_PROCESS", 1)
 
 
 @pytest.mark.parametrize("processors", [1, 2])
@@ -573,7 +573,7 @@ def test_a_process_that_is_ended_is_not_missed(registry: Path, monkeypatch: pyte
         os.kill(os.getpid(), signal.SIGKILL)
 
     on_processors(monkeypatch, 2)
-    monkeypatch.setattr(memory_module, "_answer", end)
+    monkeypatch.setattr(processes, "_answer", end)
     assert validate_with_memory(registry, registry.parent / "memory.json") == (5, ())
     assert ended.exists()
 

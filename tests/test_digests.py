@@ -4,11 +4,14 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxgov.language.classes import CHANGE_CLASSES
 from cxgov.language.expressions import canonical, parse
 from cxgov.meaning.classes import at_least, class_of
-from cxgov.meaning.digests import Closures, doc1, encoded, gov1, sem1
+from cxgov.meaning.digests import Closures, doc1, encoded, gov1, rfc8785_of, sem1
 from cxgov.meaning.documents import documents
 from tests.changing import Key, registry_in
 
@@ -197,6 +200,19 @@ def test_a_number_that_json_would_bend_is_digested_as_text() -> None:
     assert encoded([Decimal("0.10"), Decimal("35.0"), 2**53, True, None]) == [
         {"decimal": "0.1"}, 35, {"decimal": str(2**53)}, True, None,
     ]  # fmt: skip
+
+
+VALUES: Final = st.recursive(
+    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_the_form_that_is_digested_is_that_of_rfc_8785(value: object) -> None:
+    """Whatever the characters of keys and texts."""
+    assert rfc8785_of(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
 def test_the_classes_are_in_their_order() -> None:

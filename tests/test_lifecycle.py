@@ -13,7 +13,7 @@ from cxgov.cli.main import CANNOT_SAY, NO, OK, exit_code
 from cxgov.governance.bumping import CannotWrite
 from cxgov.governance.changes import Side
 from cxgov.governance.ending import deprecating, retiring, uses
-from cxgov.governance.transitions import state, transitions
+from cxgov.governance.transitions import Meanings, transitions
 from cxgov.governance.verdict import Evidence, verdict
 from cxgov.language.lifecycle import farewell, heir
 from cxgov.language.model import Deprecation
@@ -288,7 +288,8 @@ def test_a_rename_is_no_removal() -> None:
 
 def test_an_end_is_governed_and_moves_no_number() -> None:
     """sem1 and clo1 stay; gov1 and doc1 differ; approvals are of it."""
-    old, new = registry_in(alone()), registry_in(in_status(alone(), "deprecated"))
+    trees = alone(), in_status(alone(), "deprecated")
+    old, new = map(registry_in, trees)
     before, after = old.metrics["csat"], new.metrics["csat"]
     assert sem1(before) == sem1(after)
     assert Closures(old).clo1(before) == Closures(new).clo1(after)
@@ -296,7 +297,8 @@ def test_an_end_is_governed_and_moves_no_number() -> None:
     words = registry_in(edited(in_status(alone(), "deprecated"), CSAT, "Nobody acts", "No one acts")).metrics["csat"]
     assert gov1(words) == gov1(after)
     assert doc1(words) != doc1(after)
-    assert [(its.kind, its.id) for its in transitions(state(old), state(new))] == [("Metric", "csat")]
+    steps = transitions(*(Meanings(Side(registry_in(its), its)) for its in trees))
+    assert [(its.kind, its.id) for its in steps] == [("Metric", "csat")]
 
 
 def test_a_retired_metric_stays_governed() -> None:

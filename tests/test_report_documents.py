@@ -12,7 +12,7 @@ from cxgov.cli.memory import validate_with_memory
 from cxgov.governance.affected import affected
 from cxgov.governance.changes import Side
 from cxgov.governance.ending import uses
-from cxgov.governance.transitions import state, transitions
+from cxgov.governance.transitions import Meanings, transitions
 from cxgov.language.loading import load
 from cxgov.language.queries import metrics_of_query
 from cxgov.language.reader import MAX_BYTES
@@ -184,7 +184,7 @@ def test_the_memory_is_used_beside_reports(registry: Path, monkeypatch: pytest.M
         raise AssertionError("read again")
 
     monkeypatch.setattr("cxgov.language.loading.load", never)
-    monkeypatch.setattr("cxgov.language.loading.load_with_summaries", never)
+    monkeypatch.setattr("cxgov.language.loading.load_beside", never)
     assert validate_with_memory(registry, memory) == (21, ())
 
 
@@ -219,7 +219,9 @@ def test_another_file_under_the_same_name_is_a_change_of_the_report() -> None:
     assert (finding.kind, finding.id, finding.path, finding.how) == ("Report", "board", ("queries", SQL), "changed")
     assert (finding.change_class, str(finding.place)) == ("additive", "reports/board.yaml:9:11")
     assert [(its.id, its.next) for its in found.bumps] == [("board", "1.1.0")]
-    steps = transitions(state(registry_in(before)), state(registry_in(after)))
+    sides = [Meanings(Side(registry_in(its), its)) for its in (before, after)]
+    steps = transitions(*sides)
+    assert steps == transitions(*map(dict, sides))
     assert [(its.kind, its.id) for its in steps] == [("Report", "board")]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxgov.governance.changes import Side, compare
-from cxgov.governance.transitions import Transition, state
+from cxgov.governance.transitions import Meanings, Transition
 from cxgov.governance.verdict import Approval, Evidence, Objection, Proposal, Verdict, verdict
 from cxgov.language.diagnostics import Place
 from cxgov.language.loading import load
@@ -82,8 +82,8 @@ def proposal(old: Side, new: Side, policy: Council | None = None, proposed: Coun
     policy = policy or council()
     return Proposal(
         comparison=compare(old, new),
-        old=state(old.registry),
-        new=state(new.registry),
+        old=Meanings(old),
+        new=Meanings(new),
         council=policy,
         proposed=proposed or policy,
     )
@@ -202,7 +202,7 @@ def test_a_base_that_moved_loses_the_approval() -> None:
 
 def test_more_than_was_asked_may_have_been_seen() -> None:
     """A rebase that leaves out what has landed meanwhile keeps the approval of the rest."""
-    landed = Transition("Metric", "count", "before", state(side().registry)["Metric", "count"])
+    landed = Transition("Metric", "count", "before", Meanings(side())["Metric", "count"])
     its = approval("ana", FORMULA, transitions=FORMULA.needed | {landed})
     assert judged(FORMULA, its, approval("bob", FORMULA)).passed
 

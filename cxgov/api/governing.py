@@ -13,6 +13,7 @@ from cxgov.api.registries import InvalidRegistry, read_tree, within
 from cxgov.language.diagnostics import in_file_order, visible
 from cxgov.language.loading import FROZEN
 from cxgov.language.loading import load as load_tree
+from cxgov.language.loading import no_collection
 
 if TYPE_CHECKING:
     from cxgov.evaluation.reviewed import Reviewed
@@ -58,7 +59,8 @@ def gate(
         now=around.now,
         programs=around.compiler,
     )
-    with Repository(Path(folder), os.environ) as repository:
+    # What is read stays until the answer, so that there is nothing to collect.
+    with no_collection(), Repository(Path(folder), os.environ) as repository:
         return judge(repository, within(repository.top, Path(folder)), asked, os.environ)
 
 
@@ -295,7 +297,7 @@ def _sides(folder: Path, base: str, head: str | None) -> "tuple[Side, Side, str]
         if head is not None:
             return old, _committed(sides, repository.commit(head), head), inside
     tree, problems = read_tree(folder, inside or ".")
-    registry, found = load_tree(tree, inside)
+    registry, found = sides.shared.load(tree)
     if registry is None or problems:
         raise InvalidRegistry(in_file_order((*problems, *found)))
     return old, Side(registry, tree), inside

@@ -5,6 +5,7 @@ Documents are compared by kind and id, never by file. One edit is one finding; w
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from cxgov.governance.differences import FieldPath, differences, mark_of, said
@@ -13,7 +14,7 @@ from cxgov.governance.lifecycle import Fault, class_of_status, faults
 from cxgov.governance.renames import renames, with_new_names
 from cxgov.governance.versions import Bump, bump
 from cxgov.language.diagnostics import Place
-from cxgov.language.model import Document, Metric, Registry, Report
+from cxgov.language.model import Document, Metric, Registry, Report, ReportQuery
 from cxgov.language.reader import Map, place_of, read
 from cxgov.language.report_links import certified
 from cxgov.meaning.classes import How, class_of
@@ -128,12 +129,48 @@ class Comparison:
         return all(finding.change_class == "editorial" for finding in self.findings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Side:
-    """A registry with the files that it was read from, by which places are found."""
+    """A registry with the files that it was read from, by which places are found; and what is worked out of it once."""
 
     registry: Registry
     tree: Mapping[str, bytes]
+
+    @cached_property
+    def documents(self) -> dict[Key, Document]:
+        """Every document by kind and id."""
+        return documents(self.registry)
+
+    @cached_property
+    def reached(self) -> dict[Key, frozenset[str]]:
+        """For every document the metrics whose numbers it can move."""
+        return reached(self.registry)
+
+    @cached_property
+    def closures(self) -> Closures:
+        """The clo1 of every document."""
+        return Closures(self.registry)
+
+    def bytes_of(self, document: Document) -> bytes | None:
+        """The bytes of the file in which a document stands."""
+        return self.tree.get(document.place.path)
+
+
+def unlike(old: Side, new: Side) -> set[Key]:
+    """The documents that stand on one side only, or whose bytes or queries differ: all others are the same on both."""
+    before, after = old.documents, new.documents
+    return before.keys() ^ after.keys() | {
+        key
+        for key in before.keys() & after.keys()
+        if (text := old.bytes_of(before[key])) is None
+        or text != new.bytes_of(after[key])
+        or _files(before[key]) != _files(after[key])
+    }
+
+
+def _files(document: Document) -> tuple[ReportQuery, ...]:
+    """What a document holds that stands in files beside its own."""
+    return document.queries if isinstance(document, Report) else ()
 
 
 def compare(old: Side, new: Side) -> Comparison:
@@ -145,27 +182,17 @@ class _Comparing:
     def __init__(self, old: Side, new: Side) -> None:
         self.old = old
         self.new = new
-        self.before = documents(old.registry)
-        self.after = documents(new.registry)
+        self.before, self.after = old.documents, new.documents
         self.renamed = renames(self.before, self.after)
         self.back = {after: before for before, after in self.renamed.items()}
-        before, after = reached(old.registry), reached(new.registry)
-        # What was governed under its old name is so under the new one.
-        self.governed = {self.now(key) for key in governed(old.registry, before)} | governed(new.registry, after)
-        self.reached = {key: set(metrics) for key, metrics in after.items()}
-        for key, metrics in before.items():
-            self.reached.setdefault(self.now(key), set()).update(self.now(("Metric", its))[1] for its in metrics)
-        self.showing = {key[1]: metrics for key, metrics in self.reached.items() if key[0] == "Report"}
+        self.touched = {self.now(key) for key in unlike(old, new)}
         self.overlaid = [*overlaid(old.registry), *overlaid(new.registry)]
-        self.titles = {its.folded_title: its.id for its in old.registry.metrics.values() if its.status != "draft"}
         self.maps: dict[tuple[int, str], Map | None] = {}
 
     def comparison(self) -> Comparison:
         findings: list[Finding] = []
         bumps: list[Bump] = []
-        for key in sorted({*self.before, *self.after}):
-            if key in self.renamed:
-                continue
+        for key in sorted(self.touched):
             was = self.back.get(key, key)
             found = list(self.document(was, key))
             findings += found
@@ -192,8 +219,30 @@ class _Comparing:
         """A document's key on the new side, by that on the old one."""
         return self.renamed.get(key, key)
 
+    def governed(self, key: Key) -> bool:
+        """Whether something certified rests on a document; what was governed under its old name is so under the new."""
+        was = self.back.get(key, key)
+        return any(governed(side.registry, side.reached, its) for side, its in ((self.old, was), (self.new, key)))
+
+    def reached(self, key: Key) -> set[str]:
+        """The metrics whose numbers a document can move on either side, by their names on the new one."""
+        before = self.old.reached.get(self.back.get(key, key), ())
+        return {*(self.now(("Metric", its))[1] for its in before), *self.new.reached.get(key, ())}
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """The metric that had a title and was no draft."""
+        metrics = self.old.registry.metrics.values()
+        return {its.folded_title: its.id for its in metrics if its.status != "draft"}
+
+    @cached_property
+    def showing(self) -> dict[str, set[str]]:
+        """The metrics that a report shows on either side."""
+        reports = {self.now(key) for side in (self.old, self.new) for key in side.documents if key[0] == "Report"}
+        return {key[1]: self.reached(key) for key in reports}
+
     def moved(self) -> tuple[Moved, ...]:
-        before, after = self.meanings(self.old.registry), self.meanings(self.new.registry)
+        before, after = self.meanings(self.old), self.meanings(self.new)
         keys = sorted({*before, *after}, key=lambda key: (key[0], key[1] or ""))
         return tuple(
             Moved(id=metric, overlay=overlay, old=old, new=new)
@@ -201,32 +250,22 @@ class _Comparing:
             if (old := before.get((metric, overlay))) != (new := after.get((metric, overlay)))
         )
 
-    def meanings(self, registry: Registry) -> dict[tuple[str, str | None], str]:
+    def meanings(self, side: Side) -> dict[tuple[str, str | None], str]:
         """The clo1 of metrics, also under each overlay that narrows them; by the names of the new side.
 
         Of those that no file reaches whose bytes differ it is not asked: nothing that it is made of does.
         """
-        closures = Closures(registry)
-        touched = [key for key in {*map(self.now, self.before), *self.after} if self.touched(key)]
-        near = {key[1] for key in touched if key[0] == "Metric"}.union(*(self.reached.get(key, ()) for key in touched))
+        near = {key[1] for key in self.touched if key[0] == "Metric"}.union(*map(self.reached, self.touched))
         found: dict[tuple[str, str | None], str] = {}
-        for metric in registry.metrics.values():
+        for metric in side.registry.metrics.values():
             name = self.now(("Metric", metric.id))[1]
             if name in near:
-                found[name, None] = closures.clo1(metric)
-        for metric, overlay in overlaid(registry):
+                found[name, None] = side.closures.clo1(metric)
+        for metric, overlay in overlaid(side.registry):
             name = self.now(("Metric", metric.id))[1]
             if name in near:
-                found[name, self.now(("Overlay", overlay.id))[1]] = closures.under(metric, overlay)
+                found[name, self.now(("Overlay", overlay.id))[1]] = side.closures.under(metric, overlay)
         return found
-
-    def touched(self, key: Key) -> bool:
-        """Whether a document is written otherwise than it was, or on one side only."""
-        old, new = self.before.get(self.back.get(key, key)), self.after.get(key)
-        if old is None or new is None or key in self.back:
-            return True
-        text = self.bytes(self.old, old)
-        return text is None or text != self.bytes(self.new, new)
 
     def document(self, was: Key, key: Key) -> Iterator[Finding]:
         old, new = self.before.get(was), self.after.get(key)
@@ -244,8 +283,6 @@ class _Comparing:
             yield self.finding(key, (), "renamed", its, was[1], key[1])
         if isinstance(old, Report) and isinstance(new, Report):
             yield from self.files(key, old, new)
-        if not self.touched(key):
-            return
         left, right = with_new_names(plain(old), self.renamed), plain(new)
         if was != key:
             # The rename is told; what else `formerly` says or said no more is an edit of its own.
@@ -287,10 +324,10 @@ class _Comparing:
             other = self.titles.get(document.folded_title)
             if other is not None and other != document.id:
                 return "formula"
-        return found if found == "editorial" or key in self.governed else "draft"
+        return found if found == "editorial" or self.governed(key) else "draft"
 
     def whole(self, key: Key, how: str, change_class: str, document: Document) -> Finding:
-        its = change_class if key in self.governed else "draft"
+        its = change_class if self.governed(key) else "draft"
         title = said(document.title)
         return self.finding(key, (), how, its, title if how == "removed" else None, title if how == "added" else None)
 
@@ -314,7 +351,7 @@ class _Comparing:
         still = key[0] == "Registry" and _STILL.intersection(path[:1])
         if still or key[0] == "Report" or change_class in _MOVES_NOTHING:
             return Reach()
-        metrics = self.reached.get(key, set())
+        metrics = self.reached(key)
         sides = (self.old.registry, self.new.registry)
         if key[0] == "Threshold":
             overlays = {its.id for side in sides for its in side.overlays.values() if key[1] in its.thresholds}
@@ -352,9 +389,6 @@ class _Comparing:
             if at is not None or side is self.old:
                 return place_of(document.place.path, at) if at is not None else document.place
         return self.after[key].place if key in self.after else None
-
-    def bytes(self, side: Side, document: Document) -> bytes | None:
-        return side.tree.get(document.place.path)
 
     def map(self, side: Side, path: str) -> Map | None:
         known = (id(side), path)

@@ -235,8 +235,8 @@ class _Judge:
             ),
             faults=(*frozen.faults, *self.altered_reports(old, new)),
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
-            old={**(self.sides.state(self.trusted) or {}), **objects(paths, before=True)},
-            new={**(self.sides.state(merged) or {}), **objects(paths, before=False)},
+            old=(self.sides.state(self.trusted) or {}) | objects(paths, before=True),
+            new=(self.sides.state(merged) or {}) | objects(paths, before=False),
             council=self.council,
             proposed=new.registry.council,
         )
@@ -347,7 +347,7 @@ class _Judge:
         if before is None or after is None:
             return "the reviewed commit is no valid registry"
         paths = guarded(self.council, self.repository.differences(base, commit))
-        found = transitions({**before, **objects(paths, before=True)}, {**after, **objects(paths, before=False)})
+        found = transitions(before | objects(paths, before=True), after | objects(paths, before=False))
         return _SPENT if self.spent(base, found) else found
 
     def spent(self, since: str, seen: frozenset[Transition]) -> bool:
@@ -365,7 +365,7 @@ class _Judge:
     def missing(self, since: str, commit: str, steps: frozenset[Transition]) -> frozenset[Transition]:
         """The steps of which a later commit does not hold what they lead to."""
         paths = guarded(self.council, self.repository.differences(since, commit))
-        held = {**(self.sides.state(commit) or {}), **objects(paths, before=False)}
+        held = (self.sides.state(commit) or {}) | objects(paths, before=False)
         return frozenset(step for step in steps if held.get((step.kind, step.id)) != step.new)
 
 

@@ -7,13 +7,17 @@ from cxgov.evidence.git import Repository
 from cxgov.evidence.listings import Refusal
 from cxgov.governance.changes import Side
 from cxgov.governance.freezes import held
-from cxgov.governance.transitions import state
+from cxgov.governance.sharing import Shared
+from cxgov.governance.transitions import Meanings
 from cxgov.language.diagnostics import Diagnostic
-from cxgov.language.loading import APPROVALS, FROZEN, load
+from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.ledger.entries import MAX_ENTRY, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.objects import MAX_OBJECT
 from cxgov.meaning.dependencies import Key
+
+# Made as it is asked for, or all of it.
+Meaning = Meanings | dict[Key, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,17 @@ class Reading:
 
 
 class Sides:
-    """Reads the registry in a folder of a repository at any commit or tree."""
+    """Reads the registry in a folder of a repository at any commit or tree. ``shared`` reads other trees beside it."""
 
     def __init__(self, repository: Repository, folder: str) -> None:
         self.repository = repository
         self.folder = folder
         self.frozen = f"{folder}/{FROZEN}" if folder else FROZEN
+        self.shared = Shared(folder)
         self._blobs: dict[str, bytes] = {}
         self._readings: dict[str, Reading] = {}
         self._ledgers: dict[str, Ledger] = {}
-        self._states: dict[str, dict[Key, str] | None] = {}
+        self._states: dict[str, Meaning | None] = {}
 
     def read(self, treeish: str) -> Reading:
         """The registry of a commit or tree, by its oid.
@@ -52,12 +57,15 @@ class Sides:
             self._readings[treeish] = self._read(treeish)
         return self._readings[treeish]
 
-    def state(self, treeish: str) -> dict[Key, str] | None:
+    def state(self, treeish: str) -> Meaning | None:
         """What every document of a commit means; None where it is no valid registry."""
         if treeish not in self._states:
             side = self.read(treeish).side
-            self._states[treeish] = None if side is None else {**state(side.registry), **held(self.ledger(treeish))}
+            self._states[treeish] = None if side is None else self._meaning(side, held(self.ledger(treeish)))
         return self._states[treeish]
+
+    def _meaning(self, side: Side, beside: dict[Key, str]) -> Meaning:
+        return Meanings(side, beside)
 
     def bytes_of(self, oids: list[str]) -> dict[str, bytes]:
         """The bytes of blobs."""
@@ -95,7 +103,7 @@ class Sides:
         data = self.bytes_of(list(kept.values()))
         approvals = {path: data[oid] for path, oid in kept.items() if path.startswith(f"{top}{APPROVALS}/")}
         files = {path: data[kept[path]] for path in sorted(kept) if path not in approvals}
-        registry, problems = load(files, self.folder)
+        registry, problems = self.shared.load(files)
         sound = registry is not None and not found.refused
         return Reading(
             side=Side(registry, files) if registry is not None and sound else None,

@@ -1,13 +1,14 @@
 """What approvals are of: for every document the step from one meaning to another, by digests alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
-from cxgov.language.model import Registry
-from cxgov.meaning.dependencies import Key
-from cxgov.meaning.digests import Closures, gov1
-from cxgov.meaning.documents import documents
+from cxgov.governance.changes import Side, unlike
+from cxgov.language.model import Overlay, Threshold
+from cxgov.meaning.dependencies import Key, resting_on
+from cxgov.meaning.digests import gov1
 
 # What is no document stands among them under kinds of its own: a guarded path, and what a certified metric is called,
 # since under another's name one number would pass for the other.
@@ -33,21 +34,46 @@ class Transition:
 State = Mapping[Key, str]
 
 
-def state(registry: Registry) -> dict[Key, str]:
-    """What every document means, as digests."""
-    closures = Closures(registry)
-    found = {key: f"{gov1(its)} {closures.clo1(its)}" for key, its in documents(registry).items()}
-    for threshold in registry.thresholds.values():
-        found["Threshold", threshold.id] += f" {closures.clo1(registry.metrics[threshold.metric])}"
-    for overlay in registry.overlays.values():
-        narrowed = (closures.clo1(registry.metrics[its]) for its in sorted(overlay.metrics))
-        found["Overlay", overlay.id] += f" {' '.join(narrowed)}"
-    found |= {
-        (TITLE, its.id): f"sha256:{sha256(its.folded_title.encode()).hexdigest()}"
-        for its in registry.metrics.values()
-        if its.status != "draft"
-    }
-    return found
+class Meanings(State):
+    """What every document of a side means, as digests, each made when it is asked for; ``beside`` is no document."""
+
+    def __init__(self, side: Side, beside: State | None = None) -> None:
+        self.side = side
+        self.beside = beside or {}
+        self._known: dict[Key, str] = {}
+
+    def __getitem__(self, key: Key) -> str:
+        if key not in self._known:
+            self._known[key] = self.beside[key] if key in self.beside else self._made(key)
+        return self._known[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        yield from (key for key in self.side.documents if key not in self.beside)
+        yield from ((TITLE, its) for its in self.titles if (TITLE, its) not in self.beside)
+        yield from self.beside
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __or__(self, beside: State) -> "Meanings":
+        return Meanings(self.side, {**self.beside, **beside})
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What each metric is called that is no draft, as a reader tells it from others."""
+        return {its.id: its.folded_title for its in self.side.registry.metrics.values() if its.status != "draft"}
+
+    def _made(self, key: Key) -> str:
+        closures, registry = self.side.closures, self.side.registry
+        if key[0] == TITLE:
+            return f"sha256:{sha256(self.titles[key[1]].encode()).hexdigest()}"
+        document = self.side.documents[key]
+        own = f"{gov1(document)} {closures.clo1(document)}"
+        if isinstance(document, Threshold):
+            return f"{own} {closures.clo1(registry.metrics[document.metric])}"
+        if isinstance(document, Overlay):
+            return f"{own} {' '.join(closures.clo1(registry.metrics[its]) for its in sorted(document.metrics))}"
+        return own
 
 
 def transitions(old: State, new: State) -> frozenset[Transition]:
@@ -56,21 +82,36 @@ def transitions(old: State, new: State) -> frozenset[Transition]:
     A title is a step only where it was another's before. A threshold or an overlay takes none where only its metrics
     move: that is their step.
     """
-    bearers = {title: identity for (kind, identity), title in old.items() if kind == TITLE}
+    if isinstance(old, Meanings) and isinstance(new, Meanings):
+        found = {key for key in _unlike(old, new) if _is_step(key, old.get(key), new.get(key))}
+        found |= {(TITLE, its) for its in _renamed(old.titles, new.titles)}
+    else:
+        titles = ({key[1]: its[key] for key in its if key[0] == TITLE} for its in (old, new))
+        others = {key for key in {*old, *new} if key[0] != TITLE}
+        found = {key for key in others if _is_step(key, old.get(key), new.get(key))}
+        found |= {(TITLE, its) for its in _renamed(*titles)}
+    return frozenset(Transition(*key, old.get(key), new.get(key)) for key in found)
 
-    def is_step(key: Key) -> bool:
-        before, after = old.get(key), new.get(key)
-        match key[0]:
-            case "Title":
-                return after is not None and bearers.get(after, key[1]) != key[1]
-            case "Threshold" | "Overlay":
-                return _own(before) != _own(after)
-            case _:
-                return before != after
 
-    return frozenset(Transition(*key, old.get(key), new.get(key)) for key in {*old, *new} if is_step(key))
+def _is_step(key: Key, before: str | None, after: str | None) -> bool:
+    if key[0] in {"Threshold", "Overlay"}:
+        return _own(before) != _own(after)
+    return before != after
 
 
 def _own(value: str | None) -> list[str]:
     """The digests of a document itself, without those of the metrics that it is about."""
     return value.split(" ")[:2] if value is not None else []
+
+
+def _renamed(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+    """The metrics of which the title was another's before, by what each is called."""
+    bearers = {title: identity for identity, title in old.items()}
+    return {identity for identity, title in new.items() if bearers.get(title, identity) != identity}
+
+
+def _unlike(old: Meanings, new: Meanings) -> set[Key]:
+    """What can mean something else: the others have the same bytes, and so has all that they rest on."""
+    touched = unlike(old.side, new.side)
+    found: set[Key] = {*old.beside, *new.beside}
+    return found.union(*(resting_on(its.side.registry, its.side.reached, touched) for its in (old, new)))

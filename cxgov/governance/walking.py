@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cxgov.evidence.git import Repository
-from cxgov.governance.sides import Reading, Sides
+from cxgov.governance.changes import Side
+from cxgov.governance.sides import Meaning, Reading, Sides
+from cxgov.governance.transitions import Meanings
 from cxgov.ledger.entries import MAX_ENTRY, Ledger
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.objects import MAX_OBJECT
@@ -37,9 +39,13 @@ class Line(Sides):
         self._readings[name] = self._readings.pop(name)
         return found
 
-    def state(self, treeish: str) -> dict[Key, str] | None:
+    def state(self, treeish: str) -> Meaning | None:
         """As that of Sides."""
         return super().state(self._alike.get(treeish, treeish))
+
+    def _meaning(self, side: Side, beside: dict[Key, str]) -> Meaning:
+        # What is made later would keep the registry.
+        return dict(Meanings(side, beside))
 
     def ledger(self, treeish: str) -> Ledger:
         """As that of Sides, at the cost of the entries that have not been seen yet."""

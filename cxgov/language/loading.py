@@ -8,18 +8,17 @@ import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cxgov.language.building import Builder
 from cxgov.language.council_links import council
 from cxgov.language.diagnostics import Diagnostic, Place, in_file_order
 from cxgov.language.exclusion_links import exclusion
-from cxgov.language.expressions import names
 from cxgov.language.kinds import build
-from cxgov.language.linking import Linker, Written
+from cxgov.language.linking import D, Linker, Written
 from cxgov.language.metric_links import metric
 from cxgov.language.model import (
     Calendar,
@@ -45,6 +44,7 @@ from cxgov.language.rules import COUNCIL, DUPLICATE, FILE, FORMERLY, OVERLAY, RE
 from cxgov.language.sampling_links import sampling
 from cxgov.language.shapes import check_shape
 from cxgov.language.source_links import settings, source
+from cxgov.language.summaries import LOOKS_LIKE_METRIC, Summary, summary
 from cxgov.language.threshold_links import threshold
 
 # Folders beside the documents that hold none.
@@ -53,24 +53,22 @@ FROZEN: Final = "frozen"
 # The one in which files of SQL may stand beside documents.
 REPORTS: Final = "reports"
 
-# Decides only what is read first, never what a document is.
-LOOKS_LIKE_METRIC: Final = re.compile(rb"^kind: *Metric\b", re.MULTILINE)
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the problems of other documents can depend on: identity, references, title.
+class Known(NamedTuple):
+    """A document that was read, with its summary."""
 
-    ``refs`` are kinds and ids, as ``Source:customers``; ``title`` is that of a certified metric, folded; ``claims`` is
-    what no other document may have: old ids, as ``Metric:nps_old``, and an overlay's thresholds, as ``judged:nps``.
-    """
+    document: Document
+    summary: Summary
 
-    kind: str
-    id: str
-    refs: tuple[str, ...]
-    title: str
-    claims: tuple[str, ...] = ()
+
+class Loaded(NamedTuple):
+    """A registry, none where a problem is an error; all problems in file order; what could be read, by path."""
+
+    registry: Registry | None
+    problems: tuple[Diagnostic, ...]
+    documents: dict[str, Known]
 
 
 def load(tree: Mapping[str, bytes], folder: str = "") -> tuple[Registry | None, tuple[Diagnostic, ...]]:
@@ -78,24 +76,25 @@ def load(tree: Mapping[str, bytes], folder: str = "") -> tuple[Registry | None, 
 
     There is no registry where a problem is an error: half a registry would give half an answer.
     """
-    registry, found, _ = load_with_summaries(tree, folder)
+    registry, found, _ = load_beside(tree, {}, folder)
     return registry, found
 
 
-def load_with_summaries(
-    tree: Mapping[str, bytes], folder: str = ""
-) -> tuple[Registry | None, tuple[Diagnostic, ...], dict[str, Summary]]:
-    """The same with the summary of every document that could be read, by its path."""
-    with _no_collection():
-        loader = _Loader(tree, folder)
+def load_beside(tree: Mapping[str, bytes], known: Mapping[str, Known], folder: str = "") -> Loaded:
+    """The same, with documents of the tree, by path, that are known to have no problem and so are not read again.
+
+    What a tree holds once, as ids and titles, is held to that of them too.
+    """
+    with no_collection():
+        loader = _Loader(tree, known, folder)
         loader.load(metrics_last=True)
         if loader.misled:
-            loader = _Loader(tree, folder)
+            loader = _Loader(tree, known, folder)
             loader.load(metrics_last=False)
         problems = in_file_order([*loader.problems, *loader.linker.problems])
         if any(problem.is_error for problem in problems) or loader.linker.settings is None:
-            return None, problems, loader.summaries
-        return loader.registry(), problems, loader.summaries
+            return Loaded(None, problems, loader.found)
+        return Loaded(loader.registry(), problems, loader.found)
 
 
 def query_path(path: str, folder: str) -> str | None:
@@ -112,11 +111,11 @@ def rebuilt(tree: Mapping[str, bytes]) -> Registry:
     Raises:
         ValueError: one of them cannot be read.
     """
-    loader = _Loader(tree)
+    loader = _Loader(tree, {})
     for path in sorted(tree):
         written = loader.read(path)
         if written is not None:
-            loader.keep(written)
+            loader.keep_written(written)
     for problem in loader.problems:
         if problem.is_error:
             raise ValueError(str(problem))
@@ -124,8 +123,8 @@ def rebuilt(tree: Mapping[str, bytes]) -> Registry:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    # Walking what was just built is half of the time, and none of it is garbage.
+def no_collection() -> Iterator[None]:
+    """Without the collector of cycles: walking what was just built is half of the time, and none of it is garbage."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -136,12 +135,16 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Loader:
-    def __init__(self, tree: Mapping[str, bytes], folder: str = "") -> None:
+    def __init__(self, tree: Mapping[str, bytes], known: Mapping[str, Known], folder: str = "") -> None:
         self.tree = tree
         self.queries = {its: path for path in tree if (its := query_path(path, folder)) is not None}
         self.sql = set(self.queries.values())
+        # Where a claim is written is not in the model, and what a report shows is in other files: both are read again.
+        self.known = {
+            path: its for path, its in known.items() if not its.summary.claims and its.summary.kind != "Report"
+        }
         self.problems: list[Diagnostic] = []
-        self.summaries: dict[str, Summary] = {}
+        self.found: dict[str, Known] = {}
         self.linker = Linker()
         self.misled = False
         self.places: dict[tuple[str, str], Place] = {}
@@ -149,19 +152,23 @@ class _Loader:
         self.claiming: list[Written[Any]] = []
 
     def load(self, *, metrics_last: bool) -> None:
-        paths = sorted(self.tree)
+        for path in sorted(self.known):
+            document, its = self.known[path]
+            if self.keep(path, document, its) and isinstance(document, Metric):
+                self.title(document, document.place)
+        paths = sorted(self.tree.keys() - self.known.keys())
         metrics = [path for path in paths if metrics_last and LOOKS_LIKE_METRIC.search(self.tree[path])]
         early = set(metrics)
         first = [written for path in paths if path not in early if (written := self.read(path)) is not None]
         for written in first:
-            self.keep(written)
+            self.keep_written(written)
         waiting = list(first)
         for path in metrics:
             late = self.read(path)
             if late is not None:
                 # What comes late and is no metric was missing when the metrics before it were checked.
                 self.misled = self.misled or not isinstance(late.document, Metric)
-                self.keep(late)
+                self.keep_written(late)
                 if self.waits(late):
                     waiting.append(late)
                 else:
@@ -178,14 +185,14 @@ class _Loader:
         assert self.linker.settings is not None
         return Registry(
             settings=self.linker.settings,
-            calendars=self.linker.calendars,
-            sources=self.linker.sources,
-            metrics=self.linker.metrics,
-            samplings=self.linker.samplings,
-            thresholds=self.linker.thresholds,
-            exclusions=self.linker.exclusions,
-            overlays=self.linker.overlays,
-            reports=self.linker.reports,
+            calendars=_by_path(self.linker.calendars),
+            sources=_by_path(self.linker.sources),
+            metrics=_by_path(self.linker.metrics),
+            samplings=_by_path(self.linker.samplings),
+            thresholds=_by_path(self.linker.thresholds),
+            exclusions=_by_path(self.linker.exclusions),
+            overlays=_by_path(self.linker.overlays),
+            reports=_by_path(self.linker.reports),
             council=self.linker.council,
         )
 
@@ -265,16 +272,23 @@ class _Loader:
             named = path.rsplit("/", 1)[-1].removesuffix(".yaml")
         self.linker.broken.add(named)
 
-    def keep(self, written: Written[Any]) -> None:
-        """Takes a document into the registry, unless its identity is taken."""
+    def keep_written(self, written: Written[Any]) -> None:
         document: Document = written.document
-        kind = written.data["kind"]
-        place = place_of(written.builder.path, written.data.values_at["id"])
-        first = self.places.setdefault((kind, document.id), place)
+        its = summary(written.data["kind"], document)
+        if self.keep(written.builder.path, document, its):
+            if isinstance(document, Metric):
+                self.title(document, place_of(written.builder.path, written.data.values_at["title"]))
+            if its.claims:
+                self.claiming.append(written)
+
+    def keep(self, path: str, document: Document, its: Summary) -> bool:
+        """Takes a document into the registry, unless its identity is taken."""
+        place = document.place
+        first = self.places.setdefault((its.kind, document.id), place)
         if first is not place:
-            message = f"{kind} {document.id!r} stands already in {first}"
+            message = f"{its.kind} {document.id!r} stands already in {first}"
             self.problems.append(Diagnostic(rule=DUPLICATE, message=message, place=place))
-            return
+            return False
         match document:
             case Settings():
                 self.second_registry(document)
@@ -284,7 +298,6 @@ class _Loader:
                 self.linker.add_source(document)
             case Metric():
                 self.linker.metrics[document.id] = document
-                self.title(document, written)
             case Sampling():
                 self.linker.samplings[document.id] = document
             case Threshold():
@@ -297,9 +310,8 @@ class _Loader:
                 self.linker.reports[document.id] = document
             case Council():
                 self.second_council(document)
-        if document.formerly or isinstance(document, Overlay):
-            self.claiming.append(written)
-        self.summaries[written.builder.path] = _summary(kind, document)
+        self.found[path] = Known(document, its)
+        return True
 
     def second_registry(self, document: Settings) -> None:
         if self.linker.settings is None:
@@ -338,12 +350,11 @@ class _Loader:
                     fix = "Write a threshold of its own: each is judged once."
                     self.problems.append(Diagnostic(rule=OVERLAY, message=message, place=place, fix=fix))
 
-    def title(self, document: Metric, written: Written[Any]) -> None:
+    def title(self, document: Metric, place: Place) -> None:
         if not document.answers:
             return
         other = self.titles.setdefault(document.folded_title, document.id)
         if other != document.id:
-            place = place_of(written.builder.path, written.data.values_at["title"])
             message = f"title {document.title!r} is also that of {other!r}"
             self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))
 
@@ -360,38 +371,6 @@ class _Loader:
             self.problems.append(Diagnostic(rule=REGISTRY, message=message, place=place))
 
 
-def _summary(kind: str, document: Document) -> Summary:
-    refs: tuple[str, ...] = ()
-    title = ""
-    if isinstance(document, Source):
-        refs = tuple(f"Source:{entity.source}" for entity in document.entities.values() if entity.source)
-    elif isinstance(document, Metric):
-        if isinstance(document.measure, Derived):
-            refs = tuple(f"Metric:{part}" for part in names(document.measure.of))
-        else:
-            refs = (f"Source:{document.source}",)
-            if document.sampling:
-                refs += (f"Sampling:{document.sampling}",)
-        if document.deprecated is not None and document.deprecated.successor:
-            refs += (f"Metric:{document.deprecated.successor}",)
-        title = document.folded_title if document.answers else ""
-    elif isinstance(document, Sampling):
-        steps = (document, document.frame, document.invited)
-        refs = tuple(dict.fromkeys(f"Source:{step.source}" for step in steps if step))
-    elif isinstance(document, Threshold):
-        refs = (f"Metric:{document.metric}",)
-    elif isinstance(document, Exclusion):
-        refs = (f"Source:{document.source}", *(f"Metric:{metric}" for metric in document.metrics))
-    elif isinstance(document, Overlay):
-        refs = tuple(f"Metric:{metric}" for metric in document.metrics)
-        refs += tuple(f"Threshold:{threshold}" for threshold in document.thresholds)
-    elif isinstance(document, Report):
-        refs = tuple(f"Metric:{its}" for its in sorted({its for query in document.queries for its in query.metrics}))
-    elif isinstance(document, Council):
-        named = [*(metric for rule in document.rules for metric in rule.metrics), *dict(document.beneficiaries)]
-        refs = tuple(dict.fromkeys(f"Metric:{metric}" for metric in named))
-        refs += tuple(f"Overlay:{rule.overlay}" for rule in document.rules if rule.overlay)
-    claims = tuple(f"{kind}:{old}" for old in document.formerly)
-    if isinstance(document, Overlay):
-        claims += tuple(f"judged:{threshold}" for threshold in document.thresholds)
-    return Summary(kind, document.id, refs, title, claims)
+def _by_path(documents: Mapping[str, D]) -> dict[str, D]:
+    """In the order of their files, whatever was read first."""
+    return {its.id: its for its in sorted(documents.values(), key=lambda its: its.place)}

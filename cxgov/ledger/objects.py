@@ -15,7 +15,7 @@ from cxgov.language.loading import rebuilt
 from cxgov.language.model import Document, Metric, Overlay, Registry
 from cxgov.language.strict_json import read_json
 from cxgov.ledger.forms import canonical_json, digest
-from cxgov.meaning.dependencies import closure, overlaid
+from cxgov.meaning.dependencies import Dependencies, overlaid
 from cxgov.meaning.digests import Closures
 from cxgov.meaning.documents import kind_of, plain
 
@@ -49,6 +49,7 @@ class Freezer:
         self.registry = registry
         self.dialects = dialects
         self.closures = Closures(registry)
+        self.dependencies = Dependencies(registry)
         self._overlays: dict[str, list[Overlay]] = {}
         for metric, overlay in overlaid(registry):
             self._overlays.setdefault(metric.id, []).append(overlay)
@@ -92,7 +93,7 @@ class Freezer:
             if key not in found:
                 found[key] = document
                 if isinstance(document, Metric):
-                    waiting += closure(self.registry, document).values()
+                    waiting += self.dependencies.closure(document).values()
         return list(found.values())
 
     def _document(self, document: Document, metrics: set[str], judged: set[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The class of an edit, from the field that it moves: what the schemas say of each property."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from cxgov.language.classes import CHANGE_CLASSES
@@ -13,7 +14,7 @@ HIGHEST: Final = "policy"
 
 def class_of(kind: str, path: tuple[str, ...], how: How) -> str:
     """The class of an edit at a path of plain values: a class, or ``threshold`` where its direction decides."""
-    nodes = list(_nodes(kind, path))
+    nodes = _nodes(kind, path)
     for depth, node in enumerate(reversed(nodes)):
         said = node.get("x-change-class") if node is not None else None
         if isinstance(said, str):
@@ -53,7 +54,8 @@ def without_editorial(kind: str, data: dict[str, Any], path: tuple[str, ...] = (
     return found
 
 
-def _nodes(kind: str, path: tuple[str, ...]) -> list[dict[str, Any] | None]:
+@lru_cache(maxsize=4096)
+def _nodes(kind: str, path: tuple[str, ...]) -> tuple[dict[str, Any] | None, ...]:
     """The schema of each value on a path, the document's own first; None below what has none."""
     root = schema(kind)
     found: list[dict[str, Any] | None] = [root]
@@ -61,7 +63,7 @@ def _nodes(kind: str, path: tuple[str, ...]) -> list[dict[str, Any] | None]:
     for key in path:
         here = _child(root, here, key) if here is not None else None
         found.append(here)
-    return found
+    return tuple(found)
 
 
 def _child(root: dict[str, Any], node: dict[str, Any], key: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ sem1   the fields that move numbers, a reference standing as its role and never 
 clo1   sem1 with the clo1 of everything that the compiler may read for it
 """
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from hashlib import sha256
@@ -17,7 +18,7 @@ from typing import Any, Final
 from cxgov.language.expressions import Expr, canonical, names, write
 from cxgov.language.model import Derived, Document, Metric, Overlay, Registry, Report, Sampling, Source
 from cxgov.meaning.classes import without_editorial
-from cxgov.meaning.dependencies import closure, rule_sources
+from cxgov.meaning.dependencies import Dependencies, rule_sources
 from cxgov.meaning.documents import Plain, kind_of, plain
 
 _SAFE: Final = 2**53
@@ -56,6 +57,7 @@ class Closures:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        self._dependencies = Dependencies(registry)
         self._known: dict[tuple[str, str], str] = {}
 
     def clo1(self, document: Document) -> str:
@@ -87,7 +89,7 @@ class Closures:
     def _metric(self, metric: Metric) -> str:
         if isinstance(metric.measure, Derived):
             return self._derived(metric, metric.measure, self.clo1)
-        every = closure(self.registry, metric)
+        every = self._dependencies.closure(metric)
         exclusions = sorted(self.clo1(its) for role, its in every.items() if role.startswith("exclusion "))
         others = {role: self.clo1(its) for role, its in every.items() if not role.startswith("exclusion ")}
         return _node(sem1(metric), {**others, "exclusions": exclusions})
@@ -97,7 +99,7 @@ class Closures:
         parts = {name: of_part(self.registry.metrics[name]) for name in names(measure.of)}
         formula = write(canonical(_named(measure.of, parts)))
         meaning = _roles("Metric", {**_meaning(metric), "measure": {"derived": formula}})
-        every = closure(self.registry, metric)
+        every = self._dependencies.closure(metric)
         others = {role: self.clo1(its) for role, its in every.items() if not role.startswith("part ")}
         return _node(_digest("sem1", encoded(meaning)), others)
 
@@ -162,6 +164,15 @@ def _node(leaf: str, children: Mapping[str, Any]) -> str:
 
 
 def _digest(tag: str, value: Any) -> str:
-    import rfc8785  # noqa: PLC0415  # only who asks for digests needs it
+    return f"{tag}:{sha256(tag.encode() + bytes(1) + rfc8785_of(value)).hexdigest()}"
 
-    return f"{tag}:{sha256(tag.encode() + bytes(1) + rfc8785.dumps(value)).hexdigest()}"
+
+def rfc8785_of(value: Any) -> bytes:
+    """The RFC 8785 form of what ``encoded`` gives."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if text.isascii():
+        # Without fractions, which encoded has as text, the forms differ in the order of keys that are not ASCII alone.
+        return text.encode()
+    import rfc8785  # noqa: PLC0415  # few documents need it
+
+    return rfc8785.dumps(value)
