@@ -1,5 +1,6 @@
 """``python -m bench [NAME]``, the names of ``_ALL``: each prints its rows; all without a name."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -61,6 +62,37 @@ def _one_change(registry: Path) -> Callable[[], object]:
     count = iter(range(1_000_000))
     text = path.read_text(encoding="utf-8")
     return lambda: path.write_text(text.replace("of the bench", f"of the bench, {next(count)}"), encoding="utf-8")
+
+
+def gating() -> None:
+    """The gate beside validating, beside ssh-keygen, and beside the tools that look at changes elsewhere."""
+    from bench import gating as its  # noqa: PLC0415  # as in compiling
+
+    print(_TABLE)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for metrics in (1_000, 10_000):
+            compared = its.gate_beside_validate(folder / str(metrics), metrics)
+            print(compared.line(f"gate {metrics:,}, one change / validate, cold", "1.3" if metrics == 10_000 else ""))
+        compared = its.signed_approvals(folder / "approvals")
+        print(compared.line("what 200 signed approvals add / 200 bare `ssh-keygen -Y verify`", "1.5"))
+        for tool, how in (
+            ("buf", "npm install @bufbuild/buf"),
+            ("dbt", "pip install 'dbt-core<1.12' dbt-duckdb"),
+        ):
+            program = os.environ.get(f"CXGOV_{tool.upper()}") or shutil.which(tool)
+            if program is None:
+                print(
+                    f"| gate 1,000 / {tool} | | | not here: `{how}`, and name the program in CXGOV_{tool.upper()} | | |"
+                )
+            elif tool == "buf":
+                print(
+                    its.gate_beside_buf(folder / tool, program).line("gate 1,000 / `buf breaking`, 1,000 messages", "")
+                )
+            else:
+                what = "gate 1,000 / `dbt ls --select state:modified`, 1,000 metrics"
+                print(its.gate_beside_dbt(folder / "cold", program, parsed=False).line(f"{what}, cold", ""))
+                print(its.gate_beside_dbt(folder / "parsed", program, parsed=True).line(f"{what}, parsed before", ""))
 
 
 _THREE_METRICS = ["nps", "csat_top2", "response_count"]
@@ -209,6 +241,7 @@ FROM range(10000000) AS rows(i)
 _ALL = {
     "start": start,
     "reading": reading,
+    "gating": gating,
     "compiling": compiling,
     "running": running,
     "sampling": sampling,

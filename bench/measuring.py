@@ -33,16 +33,21 @@ def commands(
     runs: int = 5,
     environment: Mapping[str, str] | None = None,
     before_a: Callable[[], object] | None = None,
+    before_b: Callable[[], object] | None = None,
+    allowed: Sequence[int] = (0,),
 ) -> Compared:
-    """Whole processes. ``before_a`` runs, untimed, before each run of A."""
+    """Whole processes that end with an ``allowed`` code. ``before_a`` runs, untimed, before each run of A."""
     pairs = []
     with tempfile.TemporaryDirectory() as bytecode:
         # An installed package is compiled once, not at every start, whatever is set here.
         kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode}
         for _ in range(runs + 1):
-            if before_a is not None:
-                before_a()
-            pairs.append(tuple(_process(command, {**(environment or {}), **kept}) for command in (a, b)))
+            pair = []
+            for command, before in ((a, before_a), (b, before_b)):
+                if before is not None:
+                    before()
+                pair.append(_process(command, {**(environment or {}), **kept}, allowed))
+            pairs.append(tuple(pair))
     counted = pairs[1:]  # the first pair warms the file cache
     return Compared(
         statistics.median(first[0] for first, _ in counted),
@@ -54,7 +59,7 @@ def commands(
 
 def functions(a: Callable[[], object], b: Callable[[], object], *, runs: int = 5) -> Compared:
     """Functions of this process."""
-    pairs = [(_call(a), _call(b)) for _ in range(runs + 1)][1:]
+    pairs = [(seconds(a), seconds(b)) for _ in range(runs + 1)][1:]
     ratio = statistics.median(first / second for first, second in pairs)
     return Compared(statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs), ratio, 0)
 
@@ -62,7 +67,7 @@ def functions(a: Callable[[], object], b: Callable[[], object], *, runs: int = 5
 def each(function: Callable[[], object], *, runs: int = 50) -> float:
     """Median seconds of one call in a warm process."""
     function()
-    return statistics.median(_call(function) for _ in range(runs))
+    return statistics.median(seconds(function) for _ in range(runs))
 
 
 def cxgov() -> str:
@@ -70,19 +75,20 @@ def cxgov() -> str:
     return str(Path(sys.executable).parent / "cxgov")
 
 
-def _call(function: Callable[[], object]) -> float:
+def seconds(function: Callable[[], object]) -> float:
+    """How long one call takes."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
 
 
-def _process(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
+def _process(command: Sequence[str], environment: Mapping[str, str], allowed: Sequence[int]) -> tuple[float, float]:
     """Wall seconds and peak memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
+    taken = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in allowed:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    return taken, usage.ru_maxrss / 1024
