@@ -13,8 +13,8 @@ from typing import Final
 from bench.measuring import Compared, commands, cxgov, seconds
 from bench.registries import documents
 from cxgov import api
+from cxgov.evidence.signatures import NAMESPACE
 from cxgov.governance.gate import Gated
-from cxgov.governance.signatures import NAMESPACE
 
 _COUNCIL: Final = """apiVersion: cxgov/v1
 kind: Council

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from cxgov.api.freezing import here
 from cxgov.api.registries import InvalidRegistry, read_tree, within
 from cxgov.language.diagnostics import in_file_order, visible
-from cxgov.language.loading import FROZEN
+from cxgov.language.loading import FROZEN, no_collection
 from cxgov.language.loading import load as load_tree
-from cxgov.language.loading import no_collection
 
 if TYPE_CHECKING:
     from cxgov.evaluation.reviewed import Reviewed
