@@ -175,7 +175,7 @@ def test_a_part_in_which_something_is_missing_shows_nothing(levels: int, monkeyp
         part = f"level_{level + 1:03d}" if level + 1 < levels else "nps"
         tree[f"metrics/level_{level:03d}.yaml"] = (
             f"apiVersion: cxgov/v1\nkind: Metric\nid: level_{level:03d}\nversion: 1.0.0\ntitle: Level {level}\n"
-            f'owner: insights\nstatus: draft\nunit: points\nmeasure: {{"derived": "{part} * 1"}}\n'
+            f'owner: insights\nstatus: draft\nunit: points\ndirection: neither\nmeasure: {{"derived": "{part} * 1"}}\n'
         ).encode()
     wanted = load(tree)
     assert (wanted[0] is None) == (levels > 50), wanted[1][:2]
