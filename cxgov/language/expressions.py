@@ -428,7 +428,8 @@ def write(tree: Expr) -> str:
     if op == "text":
         return "'" + str(tree.value).replace("'", "''") + "'"
     if op == "number":
-        return str(tree.value)
+        # Never with an exponent, which the language has not.
+        return f"{tree.value:f}" if isinstance(tree.value, Decimal) else str(tree.value)
     if op == "boolean":
         return "true" if tree.value else "false"
     if op == "null":

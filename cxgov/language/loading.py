@@ -119,6 +119,9 @@ def rebuilt(tree: Mapping[str, bytes]) -> Registry:
     for problem in loader.problems:
         if problem.is_error:
             raise ValueError(str(problem))
+    known = loader.linker.settings
+    if known is None or known.calendar not in loader.linker.calendars:
+        raise ValueError("the registry or its calendar is not among them")
     return loader.registry()
 
 

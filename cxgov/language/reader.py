@@ -90,6 +90,16 @@ def place_of(path: str, mark: Mark) -> Place:
     return Place(path, mark.line + 1, mark.column + 1)
 
 
+def seen(text: str) -> str:
+    """YAML whose texts stand in double quotes, with an escape for each character that nobody sees."""
+
+    def escape(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  # what four digits write
+
+    return _INVISIBLE.sub(escape, text)
+
+
 def read(path: str, data: bytes) -> tuple[Map | None, str, tuple[Diagnostic, ...]]:
     """One document, the text it was read from, and its problems; no document where there is any problem."""
     text, problems = _decode(path, data)

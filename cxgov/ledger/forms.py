@@ -6,6 +6,8 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
+from cxgov.language.reader import MAX_DIGITS
+
 _STEP: Final = 1
 
 
@@ -35,7 +37,9 @@ def _text(value: Any, depth: int) -> str:
     if isinstance(value, float):
         value = Decimal(repr(value))
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        text = f"{value:f}"
+        # A number of more digits than the language reads is written with an exponent.
+        return text if len(text) <= MAX_DIGITS else str(value)
     return _quoted(value)
 
 

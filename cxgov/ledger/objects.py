@@ -13,6 +13,7 @@ from cxgov.compiler.canonical import canonical_sql
 from cxgov.language.expressions import Expr, write
 from cxgov.language.loading import rebuilt
 from cxgov.language.model import Document, Metric, Overlay, Registry
+from cxgov.language.reader import MAX_DIGITS, seen
 from cxgov.language.strict_json import read_json
 from cxgov.ledger.forms import canonical_json, digest
 from cxgov.meaning.dependencies import Dependencies, overlaid
@@ -120,9 +121,10 @@ def read_object(data: bytes) -> Frozen:
         if held["kind"] != "FrozenMetric" or held["apiVersion"] != "cxgov/v1":
             raise ValueError("it is no frozen metric")
         sql = {dialect: "".join(f"{line}\n" for line in lines) for dialect, lines in held["sql"].items()}
-        return Frozen(
-            id=held["id"], clo1=held["clo1"], sql=sql, documents=tuple(map(dict, held["documents"])), data=data
-        )
+        documents = tuple(map(dict, held["documents"]))
+        if not all(isinstance(its[name], str) for its in (held, *documents) for name in ("kind", "id")):
+            raise ValueError("a kind or an id of it is no text")
+        return Frozen(id=held["id"], clo1=held["clo1"], sql=sql, documents=documents, data=data)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no frozen metric: {error!r}") from error
 
@@ -139,7 +141,10 @@ def registry_of(objects: Iterable[Frozen]) -> Registry:
             name = f"{document['kind']}-{document['id']}.yaml"
             documents[name] = _joined(documents.get(name), dict(document))
     files = {
-        name: canonical_json({**_UNSAID, **document} if document["kind"] == "Registry" else document)
+        # JSON shows what the language wants escaped.
+        name: seen(
+            canonical_json({**_UNSAID, **document} if document["kind"] == "Registry" else document).decode()
+        ).encode()
         for name, document in documents.items()
     }
     return rebuilt(files)
@@ -160,7 +165,8 @@ def _values(value: Any) -> Any:
     if isinstance(value, Expr):
         return write(value)
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else value.normalize()
+        short = value.adjusted() < MAX_DIGITS
+        return int(value) if short and value == value.to_integral_value() else value.normalize()
     if isinstance(value, Mapping):
         return {key: _values(its) for key, its in value.items()}
     return [_values(its) for its in value] if isinstance(value, list) else value
