@@ -9,11 +9,12 @@ from typing import Any, Final, Literal
 
 from cxgov.compiler.canonical import Edges
 from cxgov.language.strict_json import read_json
-from cxgov.ledger.forms import canonical_json, digest
+from cxgov.ledger.forms import canonical_json, digest, sql1
 from cxgov.ledger.objects import Frozen, read_object
 
 MAX_ENTRY: Final = 32 * 1024 * 1024
 _NAME: Final = re.compile(r"([0-9]{6})\.json")
+_OBJECT: Final = re.compile(r"[0-9a-f]{64}")
 # Two facts of an entry, without reading all of it. At one blank only the top's keys stand.
 _PREVIOUS: Final = re.compile(rb'^ "previous": (?:null|"([0-9a-f]{64})"),?$', re.MULTILINE)
 _PERIOD: Final = re.compile(rb'^ "period": \{$.*?^  "id": "([^"\\]+)",$', re.MULTILINE | re.DOTALL)
@@ -200,9 +201,12 @@ class Ledger:
         if digest(data) != named.object:
             raise Altered(f"the frozen object {named.object} has other bytes than those that were frozen")
         try:
-            return read_object(data)
+            found = read_object(data)
         except ValueError as error:
             raise Altered(f"the frozen object {named.object} cannot be read: {error}") from error
+        if (found.clo1, {dialect: sql1(text) for dialect, text in found.sql.items()}) != (named.clo1, dict(named.sql)):
+            raise Altered(f"the frozen object {named.object} is of another meaning than the entry that names it")
+        return found
 
 
 def read_entry(data: bytes) -> Entry:
@@ -213,12 +217,54 @@ def read_entry(data: bytes) -> Entry:
     """
     held = read_json(data, MAX_ENTRY)
     try:
+        _check_types(held)
         entry = _entry(held)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no entry: {error!r}") from error
     if entry.data != data:
         raise ValueError("it is not written as an entry is")
     return entry
+
+
+_TEXT: Final = (str,)
+_TEXT_OR_NONE: Final = (str, type(None))
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "sequence": (int,),
+    "previous": _TEXT_OR_NONE,
+    "late": (bool,),
+    "calendar": _TEXT,
+    "policy": _TEXT_OR_NONE,
+}
+_TYPES_RESTATED: Final[Mapping[str, tuple[type, ...]]] = {
+    "supersedes": (int,),
+    "restatement": (int,),
+    "reason": _TEXT,
+}
+
+
+def _check_types(held: Any) -> None:
+    """Refuses values of other types than an entry has; what it reads them as would take some of these, too.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: there are some.
+    """
+    types = {**_TYPES, **(_TYPES_RESTATED if held["kind"] == "Restatement" else {})}
+    wrong = [name for name, kinds in types.items() if type(held[name]) not in kinds]
+    metrics = held["metrics"].values()
+    texts = [
+        *(held["period"][name] for name in ("id", "zone", "tzdata")),
+        *held["compiler"].values(),
+        *held["dialects"],
+        *held.get("restated", ()),
+        *(its[name] for its in metrics for name in ("object", "clo1")),
+        *(digest_of for its in metrics for digest_of in its["sql"].values()),
+    ]
+    wrong += [repr(text) for text in texts if type(text) is not str]
+    if wrong:
+        raise TypeError(f"{wrong[0]} is of another type")
+    for its in metrics:
+        if not _OBJECT.fullmatch(its["object"]):
+            raise ValueError(f"{its['object']!r} names no object")
 
 
 def _entry(held: Any) -> Entry:

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from cxgov.ledger.entries import Ledger
+from cxgov.ledger.entries import Altered, Ledger
 from cxgov.ledger.freezing import Freezing
 
 LEDGER: Final = "ledger"
@@ -23,11 +23,15 @@ def read_ledger(folder: Path) -> Ledger:
         Altered: its entries are no chain.
     """
     held = folder / LEDGER
-    files = {path.name: path.read_bytes() for path in held.iterdir()} if held.is_dir() else {}
-    return Ledger(
-        {name: data for name, data in files.items() if not name.startswith(".")},
-        lambda name: _bytes_of(folder / OBJECTS / name),
-    )
+    for each in (folder, held):
+        # What is there and no folder is not the same as nothing.
+        if not each.is_dir() and (each.exists() or each.is_symlink()):
+            raise Altered(f"the ledger is broken: {each} is no folder")
+    paths = [path for path in held.iterdir() if not path.name.startswith(".")] if held.is_dir() else []
+    for path in paths:
+        if not path.is_file():
+            raise Altered(f"the ledger is broken: {path.name} is no file")
+    return Ledger({path.name: path.read_bytes() for path in paths}, lambda name: _bytes_of(folder / OBJECTS / name))
 
 
 def write_freezing(folder: Path, freezing: Freezing) -> Path:
@@ -85,5 +89,5 @@ def _settled(folder: Path) -> None:
 def _bytes_of(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
