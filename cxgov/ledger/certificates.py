@@ -100,8 +100,9 @@ def _standing(compiled: Compiled, reading: Reading) -> tuple[Standing, str]:
     last = reading.entries[-1]
     if reading.throughout:
         return Standing.PROVISIONAL, f"the definitions of {last.period.id}, asked for other days"
-    if any(compiled.dialect not in its.sql for its in reading.objects):
-        return Standing.PROVISIONAL, f"{last.period.id} was not frozen for {compiled.dialect}"
+    for part in reading.parts:
+        if any(compiled.dialect not in its.sql for its in part.objects):
+            return Standing.PROVISIONAL, f"{part.entries[-1].period.id} was not frozen for {compiled.dialect}"
     said = [
         f"{entry.period.id} by entry {entry.sequence}"
         + (f", restatement {entry.restatement}" if entry.restatement else "")

@@ -243,6 +243,8 @@ def _comments(piece: Piece, low: int, high: int) -> list[Finding]:
     head, tail = marks_of(said(piece.between(0, low + 1))), said(piece.between(high))
     if head is None or head.facts is None:
         found.append(Finding(message="its certificate does not stand before it", at=piece.start))
+    elif end_of(said(piece.between(0, low + 1))) is not None:
+        found.append(Finding(message="the mark at its end stands before it, too", at=piece.start))
     elif head.after:
         found.append(Finding(message=f"a comment after its certificate: `{_part(head.after, 0)}`", at=piece.start))
     end = end_of(tail)

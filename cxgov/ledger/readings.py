@@ -15,7 +15,7 @@ from cxgov.language.diagnostics import listed
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.entries import Entry, Ledger
 from cxgov.ledger.objects import Frozen, registry_of
-from cxgov.meaning.digests import Closures
+from cxgov.meaning.digests import Closures, sem1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Reading:
 
     ``entries`` are those that froze them, one for each reporting period; none where the registry of today answers,
     which certifies nothing. ``throughout``: the definitions are asked for days beside those that they were frozen for.
+    ``joined`` are the readings of one period each, where several mean the same.
     """
 
     query: Query
@@ -31,6 +32,12 @@ class Reading:
     entries: tuple[Entry, ...]
     objects: tuple[Frozen, ...] = field(default=(), repr=False)
     throughout: bool = False
+    joined: "tuple[Reading, ...]" = field(default=(), repr=False)
+
+    @property
+    def parts(self) -> "tuple[Reading, ...]":
+        """The readings of one period each that it was made of."""
+        return self.joined or (self,)
 
     @property
     def frozen(self) -> bool:
@@ -90,7 +97,7 @@ class Definitions:
         registry = self.today()
         now = Closures(registry).clo1(registry.metrics[metric])
         within = self._overlapping(Period(start, end, ""))
-        known = [(entry, self._id_in(entry, metric)) for entry in within]
+        known = [(entry, self.id_in(entry, metric)) for entry in within]
         return tuple(entry.period.id for entry, its in known if its is not None and entry.metrics[its].clo1 != now)
 
     def unfrozen(self, query: Query) -> Reading:
@@ -119,7 +126,7 @@ class Definitions:
         return self.unfrozen(query) if self._unknown(query, entry) else self._frozen(query, (entry,))
 
     def _unknown(self, query: Query, entry: Entry) -> bool:
-        missing = [its for its in query.metrics if self._id_in(entry, its) is None]
+        missing = [its for its in query.metrics if self.id_in(entry, its) is None]
         if missing and len(missing) < len(set(query.metrics)):
             raise Refused(
                 f"{listed(missing)} was not frozen in {entry.period.id}, and the others were",
@@ -127,17 +134,17 @@ class Definitions:
             )
         return bool(missing)
 
-    def _id_in(self, entry: Entry, identity: str) -> str | None:
+    def id_in(self, entry: Entry, identity: str) -> str | None:
         """The id that a metric had when it was frozen."""
         if identity in entry.metrics:
             return identity
         metrics = self.today().metrics
         now = next((its for its in metrics.values() if identity in {its.id, *its.formerly}), None)
-        return next((its for its in now.formerly if its in entry.metrics), None) if now is not None else None
+        return next((its for its in (now.id, *now.formerly) if its in entry.metrics), None) if now is not None else None
 
     def _frozen(self, query: Query, entries: tuple[Entry, ...]) -> Reading:
         entry = entries[-1]
-        named = {its: self._id_in(entry, its) for its in query.metrics}
+        named = {its: self.id_in(entry, its) for its in query.metrics}
         missing = [its for its, known in named.items() if known is None]
         if missing:
             raise Refused(f"{missing[0]} was not frozen in {entry.period.id}", "Ask a period in which it was.")
@@ -183,17 +190,16 @@ class Definitions:
         return found
 
     def _same(self, query: Query, one: Reading, other: Reading) -> bool:
-        overlay = query.overlay
-        if overlay is not None and one.registry.overlays.get(overlay) != other.registry.overlays.get(overlay):
+        if list(one.closures.values()) != list(other.closures.values()):
             return False
-        return list(one.closures.values()) == list(other.closures.values())
+        return query.overlay is None or _overlay_in(one, query.overlay) == _overlay_in(other, query.overlay)
 
     def _joined(
         self, query: Query, calendar: Calendar, period: Period, parts: list[tuple[date, date, Reading]]
     ) -> tuple[Reading, ...]:
         first, *others = (reading for _, _, reading in parts)
         if not others or (query.grain is None and all(self._same(query, first, its) for its in others)):
-            return (reduce(_together, others, first),)
+            return (_of_days(reduce(_together, others, first), period),)
         if query.grain is None or GRAINS.index(query.grain) > GRAINS.index(calendar.reporting):
             at = parts[1][0]
             raise Refused(
@@ -216,8 +222,23 @@ class Drifted(Refused):
 def _together(one: Reading, other: Reading) -> Reading:
     """Two readings that mean the same, of which the days of both are asked; what is not frozen certifies neither."""
     if one.frozen and other.frozen:
-        return replace(other, entries=(*one.entries, *other.entries))
+        return replace(other, entries=(*one.entries, *other.entries), joined=(*one.parts, *other.parts))
     return other if one.frozen else one
+
+
+def _overlay_in(reading: Reading, identity: str) -> str | None:
+    overlay = reading.registry.overlays.get(identity)
+    return None if overlay is None else sem1(overlay)
+
+
+def _of_days(reading: Reading, period: Period) -> Reading:
+    """The same asked by its days, where the calendar that was frozen has other days of the period's name."""
+    if reading.query.period is None or not reading.frozen:
+        return reading
+    its = named_period(reading.query.period, reading.registry.calendar)
+    if (its.start, its.end) == (period.start, period.end):
+        return reading
+    return replace(reading, query=replace(reading.query, period=None, start=period.start, end=period.end))
 
 
 def statement_of(
@@ -230,12 +251,19 @@ def statement_of(
     Raises:
         Drifted: the question is another one than that which was frozen with the metric.
     """
-    drifted = [its for its in reading.objects if dialect in its.sql and (drifting or drifts)(reading, its, dialect)]
+    # Parts that hold the same object need not all be compiled again.
+    held = {(its.name, _elsewhere(part)): (part, its) for part in reading.parts for its in part.objects}
+    drifted = [
+        (part, its)
+        for (_, elsewhere), (part, its) in held.items()
+        if dialect in its.sql and (elsewhere or (drifting or drifts)(part, its, dialect))
+    ]
     if not drifted:
         return None
-    entry, its = reading.entries[-1], drifted[0]
-    metric = reading.registry.metrics[its.id]
-    wanted = canonical_query(reading.registry, metric, entry.period.id, entry.period.edges.as_of)
+    part, its = drifted[0]
+    entry = part.entries[-1]
+    metric = part.registry.metrics[its.id]
+    wanted = canonical_query(part.registry, metric, entry.period.id, entry.period.edges.as_of)
     wanted = replace(wanted, as_of=entry.period.edges.as_of)
     if _normal(reading.query) == _normal(wanted) and len(reading.entries) == 1:
         return filled(its.sql[dialect], entry.period.edges)
@@ -248,12 +276,23 @@ def statement_of(
     )
 
 
-def drifts(reading: Reading, its: Frozen, dialect: str) -> bool:
-    """Whether this version, or the zone data here, would give other bytes than were frozen."""
-    period = reading.entries[-1].period
-    here = day_start(period.first_day, period.zone), day_start(period.after, period.zone)
-    if here != (period.edges.start, period.edges.end):
+def _elsewhere(reading: Reading) -> bool:
+    """Whether the zone data here, or the calendar that was frozen, give a period other edges than its entry says."""
+    period, calendar = reading.entries[-1].period, reading.registry.calendar
+    try:
+        days = named_period(period.id, calendar)
+    except Refused:
         return True
+    if (calendar.zone, days.start, days.end) != (period.zone, period.first_day, period.after):
+        return True
+    return (day_start(days.start, period.zone), day_start(days.end, period.zone)) != (
+        period.edges.start,
+        period.edges.end,
+    )
+
+
+def drifts(reading: Reading, its: Frozen, dialect: str) -> bool:
+    """Whether this version would give other bytes than were frozen."""
     try:
         made = canonical_sql(reading.registry, reading.registry.metrics[its.id], [dialect])
     except Refused:

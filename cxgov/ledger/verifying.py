@@ -257,7 +257,10 @@ class Verifier:
         notes = []
         for entry in [self.ledger.entry(its) for its, _ in facts.entries]:
             last = self._last(entry.period.id)
-            moved = [its for its in facts.metrics if last.metrics.get(its) != entry.metrics.get(its)]
+            known = self._past(max(its for its, _ in facts.entries), facts.query.metrics, facts.entries[-1][0])
+            assert not isinstance(known, str)
+            named = {its: known.id_in(entry, its) or its for its in facts.metrics}
+            moved = [its for its, then in named.items() if last.metrics.get(then) != entry.metrics.get(then)]
             if moved:
                 why = f": {last.reason}" if last.reason else ""
                 notes.append(f"{listed(moved)} was restated for {entry.period.id} by entry {last.sequence}{why}")
