@@ -66,18 +66,22 @@ def restate(
 
 def _both(loaded: Loaded, metric: str, entry: "Entry", connection: str, at: datetime) -> dict[str, Any]:
     """A metric's number in a frozen period before and after it is restated, with its rows; None where there is none."""
-    from cxgov.engines.connecting import choose  # noqa: PLC0415  # as in statements
+    from cxgov.compiler.canonical import total  # noqa: PLC0415  # as in statements
+    from cxgov.engines.connecting import choose  # noqa: PLC0415
     from cxgov.evaluation.disclosure import floor_of  # noqa: PLC0415
     from cxgov.ledger.certificates import stated  # noqa: PLC0415
 
-    query = Query(metrics=(metric,), period=entry.period.id, as_of=entry.period.edges.as_of)
     chosen = choose(loaded.registry, connection)
     found: dict[str, Any] = {"metric": metric, "old": None, "old_n": None, "new": None, "new_n": None}
-    if metric in definitions(loaded).ledger.readings(entry.period.id)[-1].metrics:
-        [answer] = answers(loaded, query, connection=connection, now=at)
+    known, period, as_of = definitions(loaded), entry.period.id, entry.period.edges.as_of
+    if metric in known.ledger.readings(period)[-1].metrics:
+        [frozen] = known.readings(Query(metrics=(metric,)), definition_of=period)
+        query = total(frozen.registry, frozen.registry.metrics[metric], period, as_of)
+        [answer] = answers(loaded, query, connection=connection, definition_of=period, now=at)
         found["old"], found["old_n"], _ = answer.result.rows[0]
     if metric in entry.metrics:
-        statement = stated(definitions(loaded).unfrozen(query), chosen.engine)
+        query = total(loaded.registry, loaded.registry.metrics[metric], period, as_of)
+        statement = stated(known.unfrozen(query), chosen.engine)
         new, new_n, _ = answered(loaded.folder, statement, chosen, at, bare=False).rows[0]
         least = floor_of(loaded.registry, loaded.registry.metrics[metric]).privacy
         # Two numbers side by side would tell what the few rows between them say.
@@ -114,7 +118,8 @@ def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
         files = committed.side.tree if committed.side is not None else {}
         differing = sorted(path for path in {*tree, *files} if tree.get(path) != files.get(path))
         ledger = sides.ledger(head)
-        if not differing and read_ledger(folder / FROZEN).head != ledger.head:
+        here = read_ledger(folder / FROZEN)
+        if not differing and here.head != ledger.head:
             differing = [f"{inside}/{FROZEN}" if inside else FROZEN]
         if differing:
             more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
@@ -122,5 +127,5 @@ def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
                 f"{differing[0]}{more} is not as it is committed, and what is frozen must be in the history: "
                 "commit or undo it first"
             )
-        # Objects are read one by one, which the repository must be open for; making an entry reads none.
-        return registry, ledger
+        # It is the same chain, and its objects can be read when the repository is closed.
+        return registry, here

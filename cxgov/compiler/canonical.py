@@ -39,14 +39,15 @@ class Edges:
 
 def canonical_query(registry: Registry, metric: Metric, period: str, as_of: datetime) -> Query:
     """The question that a metric's canonical statement answers; one without `time` has no period, only an ``as_of``."""
+    its = total(registry, metric, period, as_of)
+    as_of_period = None if its.period is not None else as_of
+    return replace(its, by=tuple(sorted(metric.dimensions)), stats="full", as_of=as_of_period)
+
+
+def total(registry: Registry, metric: Metric, period: str, as_of: datetime) -> Query:
+    """The question for a metric's one number in a period; one without `time` has no period, only an ``as_of``."""
     timed = all(part.time is not None for part in measured_parts(registry.metrics, metric))
-    return Query(
-        metrics=(metric.id,),
-        by=tuple(sorted(metric.dimensions)),
-        period=period if timed else None,
-        stats="full",
-        as_of=None if timed else as_of,
-    )
+    return Query(metrics=(metric.id,), period=period if timed else None, as_of=as_of)
 
 
 def canonical_sql(registry: Registry, metric: Metric, dialects: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+from unicodedata import category
 
 from cxgov.compiler.canonical import Edges
 from cxgov.compiler.clock import day_start
@@ -13,9 +14,9 @@ from cxgov.language.diagnostics import listed
 from cxgov.language.model import Calendar, Metric, Registry
 from cxgov.ledger.entries import Entry, FrozenMetric, FrozenPeriod, Ledger
 from cxgov.ledger.forms import sql1
-from cxgov.ledger.objects import Freezer, Frozen
-from cxgov.meaning.dependencies import reached
-from cxgov.meaning.digests import Closures, doc1
+from cxgov.ledger.objects import Freezer, Frozen, read_object, registry_of
+from cxgov.meaning.dependencies import overlaid, reached
+from cxgov.meaning.digests import Closures, doc1, sem1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +87,21 @@ def restate(
     if not readings:
         raise Refused(f"{period} is not frozen", f"Freeze it: `cxgov freeze {period}`.")
     last = readings[-1]
-    if not reason.strip():
-        raise Refused("a restatement needs a reason", "Say what was wrong: --reason '…'.")
+    said = " ".join(reason.split())
+    if not said or any(category(letter) in {"Cc", "Cs"} for letter in said):
+        raise Refused("a restatement needs a reason in plain text", "Say what was wrong: --reason '…'.")
+    _stays(registry.calendar, last.period)
     known = sorted({*registry.metrics, *last.metrics})
     unknown = sorted(set(metrics) - set(known))
     if unknown or not metrics:
         raise Refused(f"no metric {unknown[0]!r}" if unknown else "no metric is named", f"Metrics: {listed(known)}.")
-    moved = _moved(registry, last, known)
+    _both_ids(registry, last, metrics)
+    reaching = reached(registry)
+    resting = {its for identity in metrics for its in reaching.get(("Metric", identity), ())}
+    moved = _moved(registry, ledger, last, sorted({*metrics, *resting}))
     same = sorted(set(metrics) - moved)
     if same:
         raise Refused(f"{same[0]} means what it did in {period}", "Change its definition first, or leave it out.")
-    reaching = reached(registry)
-    resting = {its for identity in metrics for its in reaching.get(("Metric", identity), ())}
     left = sorted(resting & moved - set(metrics))
     if left:
         message = f"{listed(left)} would rest on what is restated and keep the old reading"
@@ -119,10 +123,34 @@ def restate(
         supersedes=last.sequence,
         restatement=len(readings),
         restated=tuple(sorted(metrics)),
-        reason=" ".join(reason.split()),
+        reason=said,
         difference=difference,
     )
     return Freezing(entry=entry, objects={objects[its].name: objects[its].data for its in metrics if its in objects})
+
+
+def _stays(calendar: Calendar, its: FrozenPeriod) -> None:
+    """Refuses a calendar that has other days of a frozen period's name, or other instants of its days."""
+    now = named_period(its.id, calendar)
+    if (calendar.zone, now.start, now.end) != (its.zone, its.first_day, its.after):
+        message = f"{its.id} would be {now.start} to before {now.end} in {calendar.zone}, and is frozen as "
+        message += f"{its.first_day} to before {its.after} in {its.zone}"
+        raise Refused(message, "The calendar has moved over a frozen period: move it back.")
+
+
+def _both_ids(registry: Registry, last: Entry, metrics: tuple[str, ...]) -> None:
+    """Refuses to restate a metric under one of its ids, while it would answer by its old meaning under another."""
+    for metric in registry.metrics.values():
+        before = [its for its in metric.formerly if its in last.metrics and its not in registry.metrics]
+        if not before or metric.id in last.metrics:
+            continue
+        both = {metric.id, *before}
+        if both & set(metrics) and not both <= set(metrics):
+            names = [*metrics, *sorted(both - set(metrics))]
+            raise Refused(
+                f"{metric.id} was frozen in {last.period.id} as {listed(before)}",
+                f"Name both: `cxgov restate {last.period.id} {' '.join(names)}`.",
+            )
 
 
 def reporting_period(calendar: Calendar, text: str, tzdata: str) -> FrozenPeriod:
@@ -188,7 +216,24 @@ def _objects(registry: Registry, metrics: list[str]) -> dict[str, Frozen]:
                 found[identity] = freezer.frozen(metric)
             except Refused as refused:
                 raise Refused(f"{identity} cannot be frozen: {refused}", refused.fix) from refused
+    if found:
+        _can_be_read(found)
     return found
+
+
+def _can_be_read(found: Mapping[str, Frozen]) -> None:
+    """Refuses objects of which a question could not be answered: they must be what they were made from."""
+    try:
+        again = registry_of(read_object(its.data) for its in found.values())
+    except ValueError as error:
+        raise Refused(
+            f"what would be frozen could not be read again: {error}",
+            "A frozen document is written out in full, with its defaults and brackets: make it smaller.",
+        ) from error
+    closures = Closures(again)
+    for identity, its in found.items():
+        if closures.clo1(again.metrics[identity]) != its.clo1:
+            raise Refused(f"{identity} would be read as another metric than was frozen")
 
 
 def is_frozen(metric: Metric) -> bool:
@@ -196,8 +241,8 @@ def is_frozen(metric: Metric) -> bool:
     return metric.answers
 
 
-def _moved(registry: Registry, last: Entry, metrics: list[str]) -> set[str]:
-    """The metrics that mean other than the entry says, or are on one side only."""
+def _moved(registry: Registry, ledger: Ledger, last: Entry, metrics: list[str]) -> set[str]:
+    """The metrics that mean other than the entry says, or are on one side only, or are narrowed otherwise."""
     closures = Closures(registry)
     found = set()
     for identity in metrics:
@@ -206,7 +251,15 @@ def _moved(registry: Registry, last: Entry, metrics: list[str]) -> set[str]:
         before = last.metrics.get(identity)
         if now != (before.clo1 if before else None):
             found.add(identity)
+        elif before is not None:
+            then = registry_of([ledger.object(before)])
+            if _narrowings(registry, identity) != _narrowings(then, identity):
+                found.add(identity)
     return found
+
+
+def _narrowings(registry: Registry, metric: str) -> dict[str, str]:
+    return {overlay.id: sem1(overlay) for its, overlay in overlaid(registry) if its.id == metric}
 
 
 def _metric(found: Frozen) -> FrozenMetric:
