@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from tests.repos import Repo
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BEFORE: Final = datetime(2025, 12, 1, tzinfo=UTC)
+LATE: Final = datetime(2027, 2, 1, tzinfo=UTC)
 DURING: Final = datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -373,6 +374,19 @@ def test_periods_of_one_meaning_are_one_statement(home: Frozen) -> None:
     [one] = statements(home.folder, Query(metrics=("nps",), start=start, end=end), dialect="duckdb")
     assert one.standing is Standing.CERTIFIED
     assert [entry.period.id for entry in one.reading.entries] == ["2026-Q1", "2026-Q2"]
+
+
+def test_a_row_of_a_frozen_period_is_the_number_of_that_period(home: Frozen) -> None:
+    """Whether it is asked alone or in a series: as of its own closing. As of another instant nothing is certified."""
+    home.freeze("2026-Q1")
+    home.freeze("2026-Q2")
+    days: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 7, 1)}
+    alone = home.sql("nps", period="2026-Q1", grain="quarter")
+    series = home.sql("nps", **days, grain="quarter")
+    assert series[:1] == alone
+    assert home.standing("nps", **days, grain="quarter") == [Standing.CERTIFIED] * 2
+    for as_of, wanted in ((datetime(2026, 4, 10, 22, tzinfo=UTC), Standing.CERTIFIED), (LATE, Standing.PROVISIONAL)):
+        assert home.standing("nps", period="2026-Q1", as_of=as_of) == [wanted]
 
 
 def test_a_series_breaks_where_its_meaning_did(home: Frozen, capsys: pytest.CaptureFixture[str]) -> None:

@@ -331,10 +331,13 @@ def test_no_comment_hides_behind_a_second_mark_of_the_end(home: Frozen) -> None:
     assert answer_of(home, sql[:begin] + hidden + sql[begin:]) is Answer.ALTERED
 
 
-def test_before_a_period_closes_nothing_is_said_of_a_later_state(home: Frozen) -> None:
+def test_as_of_another_instant_than_the_closing_nothing_is_certified(home: Frozen) -> None:
     """The instant is in the heading and in the facts, so that two statements of one period are told apart."""
     home.freeze("2026-Q1")
     early = asked(home, "nps", period="2026-Q1", as_of=datetime(2026, 2, 1, tzinfo=UTC))
     assert "\n-- as of 2026-02-01T00:00:00Z\n" in early.sql
-    assert answer_of(home, early.sql) is Answer.VALID
-    assert answer_of(home, early.sql.replace("2026-02-01T00:00:00Z", "2026-04-10T22:00:00Z")) is Answer.ALTERED
+    assert early.because == "asked as of another instant than the closing of 2026-Q1"
+    assert answer_of(home, early.sql) is Answer.PROVISIONAL
+    closed = asked(home, "nps", period="2026-Q1")
+    assert answer_of(home, closed.sql) is Answer.VALID
+    assert answer_of(home, closed.sql.replace("2026-04-10T22:00:00Z", "2026-02-01T00:00:00Z")) is Answer.ALTERED

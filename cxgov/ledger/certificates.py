@@ -100,6 +100,9 @@ def _standing(compiled: Compiled, reading: Reading) -> tuple[Standing, str]:
     last = reading.entries[-1]
     if reading.throughout:
         return Standing.PROVISIONAL, f"the definitions of {last.period.id}, asked for other days"
+    asked, closing = reading.query, last.period.edges.as_of
+    if asked.as_of is not None and (asked.period != last.period.id or asked.as_of != closing):
+        return Standing.PROVISIONAL, f"asked as of another instant than the closing of {last.period.id}"
     for part in reading.parts:
         if any(compiled.dialect not in its.sql for its in part.objects):
             return Standing.PROVISIONAL, f"{part.entries[-1].period.id} was not frozen for {compiled.dialect}"

@@ -173,7 +173,7 @@ class Definitions:
         return [its for its in entries if its.period.first_day < period.end and period.start < its.period.after]
 
     def _parts(self, query: Query, period: Period, frozen: list[Entry]) -> list[tuple[date, date, Reading]]:
-        """The days of a period with what answers for them; days that join, mean one thing and are frozen or not."""
+        """The days of a period with what answers for them; each frozen period by itself, as of its own closing."""
         edges = {period.start, period.end}
         for entry in frozen:
             edges |= {max(entry.period.first_day, period.start), min(entry.period.after, period.end)}
@@ -182,7 +182,7 @@ class Definitions:
             holding = [its for its in frozen if its.period.first_day <= start < its.period.after]
             reading = self._one(query, holding[0]) if holding else self.unfrozen(query)
             before = found[-1][2] if found else None
-            if before is not None and before.frozen == reading.frozen and self._same(query, before, reading):
+            if before is not None and not before.frozen and not reading.frozen:
                 since = found.pop()[0]
                 found.append((since, end, _together(before, reading)))
             else:
@@ -198,9 +198,10 @@ class Definitions:
         self, query: Query, calendar: Calendar, period: Period, parts: list[tuple[date, date, Reading]]
     ) -> tuple[Reading, ...]:
         first, *others = (reading for _, _, reading in parts)
-        if not others or (query.grain is None and all(self._same(query, first, its) for its in others)):
+        across = query.grain is None or GRAINS.index(query.grain) > GRAINS.index(calendar.reporting)
+        if not others or (across and all(self._same(query, first, its) for its in others)):
             return (_of_days(reduce(_together, others, first), period),)
-        if query.grain is None or GRAINS.index(query.grain) > GRAINS.index(calendar.reporting):
+        if across:
             at = parts[1][0]
             raise Refused(
                 f"{period.name} has no one definition: {listed(list(query.metrics))} means something else from {at} on",
