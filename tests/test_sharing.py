@@ -99,7 +99,7 @@ def test_a_comparison_of_sides_that_share_is_that_of_sides_that_do_not(seed: int
 
 def test_what_is_sound_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a second tree, only what differs and what refers to it is read."""
-    tree = base_tree()
+    tree = {**base_tree()}
     shared = Shared()
     first, _ = shared.load(tree)
     read: list[set[str]] = []
@@ -155,7 +155,7 @@ def test_a_report_is_held_to_the_files_of_its_own_tree() -> None:
 
 def test_a_title_of_two_metrics_of_which_one_is_retired_is_told_of_alike() -> None:
     """Whose it was is the same question whether all is asked or what moved alone."""
-    tree = base_tree()
+    tree = {**base_tree()}
     ended = b"status: retired\ndeprecated: {successor: nps, sunset: 2026-01-01, notice: Asked no more}\n"
     old = re.sub(rb"(?m)^id: .*$", b"id: aged", tree["metrics/nps.yaml"])
     old = re.sub(rb"(?m)^status: .*\n", ended, old)
@@ -170,7 +170,7 @@ def test_a_title_of_two_metrics_of_which_one_is_retired_is_told_of_alike() -> No
 @pytest.mark.parametrize("levels", [40, 60])
 def test_a_part_in_which_something_is_missing_shows_nothing(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics that do not look derived are checked beside others than those on which they rest."""
-    tree = base_tree()
+    tree = {**base_tree()}
     for level in range(levels):
         part = f"level_{level + 1:03d}" if level + 1 < levels else "nps"
         tree[f"metrics/level_{level:03d}.yaml"] = (

@@ -234,7 +234,8 @@ def test_zizmor_finds_nothing(tmp_path: Path) -> None:
     for path, text in files.github_files((), (("cxgov", "1.0.0"),)).items():
         (written / path).parent.mkdir(parents=True, exist_ok=True)
         (written / path).write_text(text, encoding="utf-8")
-    zizmor = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--quiet", "--persona", "auditor"]
+    zizmor = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--quiet"]
+    zizmor += ["--color", "never", "--persona", "auditor"]
     found = subprocess.run([*zizmor, WORKFLOWS, written], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
     assert "(4 ignored)" in found.stdout  # the two triggers, here and there
