@@ -12,7 +12,7 @@ import pytest
 
 from cxgov.api import approve, audit, freeze, gate
 from cxgov.governance.audited import Audited
-from cxgov.ledger.entries import Ledger
+from cxgov.ledger.chain import Ledger
 from cxgov.ledger.folder import read_ledger, write_freezing
 from tests.gating import HOME, Repo, council, documents, new_key
 from tests.support import Document, registry

@@ -248,6 +248,7 @@ _VALUES: Final[Mapping[Key, Mapping[str, Any]]] = {
     },
     ("Council", "council"): {
         "formerly": ["board"],
+        "break_glass": {"seats": ["insights"], "classes": ["formula", "source"]},
         "members.6": {
             "person": "eve", "seat": "finance", "team": "support", "github": 1005, "since": "2026-01-01",
             "until": "2028-01-01", "emails": ["eve@example.org"],

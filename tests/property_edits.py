@@ -222,6 +222,9 @@ _OWN: Final[Mapping[Property, tuple[Any, ...]]] = {
     ("Council", "guards.*"): ("council", {"guards.CODEOWNERS": "editorial"}),
     ("Council", "beneficiaries"): ("council", {"beneficiaries": None}),
     ("Council", "beneficiaries.*"): ("council", {"beneficiaries.answer_time": ["hal"]}),
+    ("Council", "break_glass"): ("council", {"break_glass": None}),
+    ("Council", "break_glass.seats"): ("council", {"break_glass.seats": ["finance"]}),
+    ("Council", "break_glass.classes"): ("council", {"break_glass.classes": ["formula"]}),
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from cxgov.cli.main import exit_code
 from cxgov.evidence.failures import CannotSay
 from cxgov.governance.audited import Audited, Kind
 from cxgov.ledger import entries
-from cxgov.ledger.entries import Altered
+from cxgov.ledger.chain import Altered
 from cxgov.ledger.folder import read_ledger, write_freezing
 from tests.auditing import NOW, THEN, Governed, clone, governed, made, tag
 from tests.gating import HOME, documents, review

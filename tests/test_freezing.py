@@ -24,8 +24,9 @@ from cxgov.compiler.sql import to_sql
 from cxgov.evidence.failures import CannotSay
 from cxgov.language.model import Registry
 from cxgov.ledger.certificates import Standing
+from cxgov.ledger.chain import Altered, Ledger
 from cxgov.ledger.circumstances import programs
-from cxgov.ledger.entries import Altered, Ledger, read_entry
+from cxgov.ledger.entries import read_entry
 from cxgov.ledger.folder import TakenMeanwhile, read_ledger, write_freezing
 from cxgov.ledger.forms import canonical_json, digest
 from cxgov.ledger.objects import Freezer, read_object, registry_of

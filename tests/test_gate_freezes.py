@@ -13,8 +13,8 @@ from cxgov.cli.main import exit_code
 from cxgov.evidence.failures import CannotSay
 from cxgov.governance.gate import Gated
 from cxgov.language.loading import FROZEN
+from cxgov.ledger.chain import Altered
 from cxgov.ledger.circumstances import programs
-from cxgov.ledger.entries import Altered
 from cxgov.ledger.folder import read_ledger, write_freezing
 from tests.gating import HOME, NOW, Repo, council, documents, missing, new_key, why
 from tests.support import Document, calendar, document, registry

@@ -15,7 +15,8 @@ from cxgov.language.loading import load as load_tree
 from cxgov.language.model import Registry
 
 if TYPE_CHECKING:
-    from cxgov.ledger.entries import Entry, Ledger
+    from cxgov.ledger.chain import Ledger
+    from cxgov.ledger.entries import Entry
     from cxgov.ledger.freezing import Circumstances, Freezing
 
 

@@ -29,7 +29,7 @@ def gate(*, registry: str | None) -> int:
     from cxgov.cli.gate_command import answered
     from cxgov.evidence.failures import CannotSay
     from cxgov.forge import comments, events, judging, pages
-    from cxgov.ledger.entries import Altered
+    from cxgov.ledger.chain import Altered
 
     try:
         event, rest = events.read_event(os.environ), events.rest_of(os.environ)
@@ -62,7 +62,7 @@ def audit(*, registry: str | None) -> int:
     from cxgov.cli.audit_command import answered
     from cxgov.evidence.failures import CannotSay
     from cxgov.forge import comments, events, landing, pages
-    from cxgov.ledger.entries import Altered
+    from cxgov.ledger.chain import Altered
 
     try:
         event, rest = events.read_event(os.environ), events.rest_of(os.environ)

@@ -124,7 +124,7 @@ def _failed(problem: Exception) -> int:
     from cxgov.engines.protocol import EngineError
     from cxgov.evidence.failures import CannotSay
     from cxgov.governance.bumping import CannotWrite
-    from cxgov.ledger.entries import Altered
+    from cxgov.ledger.chain import Altered
 
     if isinstance(problem, Refused | CannotWrite):
         click.echo(f"cxgov: {problem}" + (f"\n    fix: {problem.fix}" if problem.fix else ""), err=True)

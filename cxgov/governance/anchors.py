@@ -12,7 +12,7 @@ from cxgov.evidence.signatures import NotSigned, Verifier
 from cxgov.governance.audited import Anchor, Kind, Trouble
 from cxgov.governance.walking import Line
 from cxgov.language.diagnostics import visible
-from cxgov.ledger.entries import Altered, Ledger
+from cxgov.ledger.chain import Altered, Ledger
 
 TAGS: Final = "cxgov/ledger/"
 _NAME: Final = re.compile(r"refs/tags/(cxgov/ledger/([1-9][0-9]{0,5}))")

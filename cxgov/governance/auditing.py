@@ -37,7 +37,7 @@ from cxgov.governance.walking import Line
 from cxgov.governance.worktree import OnDisk, held_on_disk
 from cxgov.language.loading import APPROVALS, FROZEN
 from cxgov.language.model import Council
-from cxgov.ledger.entries import Altered, Ledger
+from cxgov.ledger.chain import Altered, Ledger
 
 _NOBODY: Final = (
     "{} has no valid document of kind Council, nor has any commit before it, so there is nothing to hold its history "

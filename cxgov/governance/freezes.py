@@ -13,7 +13,8 @@ from cxgov.compiler.query import Refused
 from cxgov.governance.changes import Finding, Moved, Reach, Side, SinceFrozen
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
-from cxgov.ledger.entries import Altered, Entry, Ledger
+from cxgov.ledger.chain import Altered, Ledger
+from cxgov.ledger.entries import Entry
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.freezing import Circumstances, Freezing, freeze, is_frozen, restate
 from cxgov.ledger.reported import reported
@@ -97,9 +98,10 @@ def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
 
 def since_frozen(ledger: Ledger, registry: Registry) -> SinceFrozen | None:
     """How the certified metrics of a registry differ from the last period that was frozen; None where none was."""
-    if not len(ledger):
+    periods = ledger.periods()
+    if not periods:
         return None
-    *_, entry = ledger.periods().values()
+    *_, entry = periods.values()
     closures = Closures(registry)
     now = {its.id: closures.clo1(its) for its in registry.metrics.values() if is_frozen(its)}
     before = {identity: its.clo1 for identity, its in entry.metrics.items()}
@@ -113,7 +115,8 @@ def since_frozen(ledger: Ledger, registry: Registry) -> SinceFrozen | None:
 
 def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[str, ...]:
     """How a calendar moves over what is frozen: days that were, or would be, in other periods."""
-    if not len(ledger):
+    periods = list(ledger.periods())
+    if not periods:
         return ()
     named = {
         "zone": (before.zone, after.zone),
@@ -121,7 +124,6 @@ def moved_calendar(ledger: Ledger, before: Calendar, after: Calendar) -> tuple[s
         "fiscal_year": (_fiscal(before), _fiscal(after)),
         "reporting": (before.reporting, after.reporting),
     }
-    periods = list(ledger.periods())
     over = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
     return tuple(
         f"the calendar's {name} moves over {over}, which is frozen" for name, (was, now) in named.items() if was != now

@@ -189,7 +189,7 @@ class _Walk:
             held, sound = now, commit
             ledger = self.line.ledger(commit)
             if waiting is not None and len(ledger) > frozen:
-                new = [ledger.entry(its) for its in range(frozen + 1, len(ledger) + 1)]
+                new = [its for its in ledger.entries() if its.sequence > frozen]
                 waiting = _frozen_for(waiting, new, self.names)
             frozen = max(frozen, len(ledger))
         if waiting is not None:

@@ -11,7 +11,8 @@ from cxgov.governance.sharing import Shared
 from cxgov.governance.transitions import Meanings
 from cxgov.language.diagnostics import Diagnostic
 from cxgov.language.loading import APPROVALS, FROZEN
-from cxgov.ledger.entries import MAX_ENTRY, Ledger
+from cxgov.ledger.chain import Ledger
+from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.objects import MAX_OBJECT
 from cxgov.meaning.dependencies import Key

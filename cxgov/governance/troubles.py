@@ -11,7 +11,7 @@ from cxgov.governance.audited import Kind, Trouble
 from cxgov.governance.gate import Gated
 from cxgov.governance.verdict import Demand, Ignored
 from cxgov.language.diagnostics import visible
-from cxgov.ledger.entries import Altered, Ledger
+from cxgov.ledger.chain import Altered, Ledger
 from cxgov.ledger.folder import OBJECTS
 from cxgov.ledger.forms import digest
 from cxgov.ledger.objects import MAX_OBJECT

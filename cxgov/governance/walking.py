@@ -7,7 +7,8 @@ from cxgov.evidence.git import Repository
 from cxgov.governance.changes import Side
 from cxgov.governance.sides import Meaning, Reading, Sides
 from cxgov.governance.transitions import Meanings
-from cxgov.ledger.entries import MAX_ENTRY, Ledger
+from cxgov.ledger.chain import Ledger
+from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.objects import MAX_OBJECT
 from cxgov.meaning.dependencies import Key

@@ -12,7 +12,8 @@ from cxgov.evidence.git import Repository
 from cxgov.governance.audited import Kind, Trouble
 from cxgov.language.diagnostics import visible
 from cxgov.language.loading import APPROVALS, FROZEN
-from cxgov.ledger.entries import MAX_ENTRY, Altered
+from cxgov.ledger.chain import Altered
+from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.ledger.folder import OBJECTS, read_ledger
 
 _AT_ONCE: Final = 256

@@ -8,7 +8,7 @@ from cxgov.language.building import Builder
 from cxgov.language.diagnostics import listed, nearest
 from cxgov.language.keys import KeyProblem, parse_key
 from cxgov.language.model import Council
-from cxgov.language.policy import Member, MemberKey, Requirement
+from cxgov.language.policy import BreakGlass, Member, MemberKey, Requirement
 from cxgov.language.reader import Map, Mark, Seq, place_of
 from cxgov.language.rules import COUNCIL, KEY, QUORUM, SEAT, VALUE
 
@@ -35,6 +35,7 @@ def council(builder: Builder, data: Map) -> Council:
         rules=rules,
         guards=tuple(guards.items()),
         beneficiaries=_beneficiaries(builder, data, members),
+        break_glass=_break_glass(builder, data["break_glass"], members) if "break_glass" in data else None,
         **builder.common(data),
     )
 
@@ -141,6 +142,24 @@ def _can_be_met(builder: Builder, data: Map, rule: Requirement, members: tuple[M
     if gap is not None:
         at = at if gap.seat is None else data["seats"].items_at[rule.seats.index(gap.seat)]
         builder.refuse(QUORUM, at, gap.message, gap.fix)
+
+
+def _break_glass(builder: Builder, data: Map, members: tuple[Member, ...]) -> BreakGlass:
+    """The seats that break the glass; refused where they cannot, or where nobody is left who could review it."""
+    found = BreakGlass(
+        seats=tuple(data["seats"]), classes=tuple(data["classes"]), place=place_of(builder.path, data.start)
+    )
+    if not _seats_exist(builder, data, members):
+        return found
+    # Each seat signs, so the number follows from the seats.
+    each = Requirement(classes=found.classes, quorum=0, seats=found.seats, evidence="signed", place=found.place)
+    gap = gap_of(each, members)
+    if gap is not None and gap.seat is not None:
+        builder.refuse(QUORUM, data["seats"].items_at[found.seats.index(gap.seat)], gap.message, gap.fix)
+    elif not any(_can_say(each, its) and its.has_term and its.seat not in found.seats for its in members):
+        message = "every member who can sign holds one of these seats, and who breaks the glass does not review it"
+        builder.refuse(QUORUM, data.values_at["seats"], message, "Leave a seat out, or give another member a key.")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cxgov.language.diagnostics import Place
 from cxgov.language.expressions import Expr
-from cxgov.language.policy import Member, Requirement
+from cxgov.language.policy import BreakGlass, Member, Requirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +408,7 @@ class Council(Document):
 
     ``guards`` are pairs of a path's pattern, outside the registry, and the class of its change; ``beneficiaries``
     pairs of a metric and the persons whose approval of it does not count. A class that no rule names is blocked.
+    Without ``break_glass`` nothing stands for an approval.
     """
 
     sequence: int
@@ -416,6 +417,7 @@ class Council(Document):
     default: Literal["block"] = "block"
     guards: tuple[tuple[str, str], ...] = ()
     beneficiaries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    break_glass: BreakGlass | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,3 +68,12 @@ class Requirement:
     def counts(self, member: Member) -> bool:
         """Whether an approval of a member can count, by seat and team."""
         return (not self.seats or member.seat in self.seats) and (not self.teams or member.team in self.teams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """Who may let a change of some classes through without its approvals: a holder of each of ``seats`` signs."""
+
+    seats: tuple[str, ...]
+    classes: tuple[str, ...]
+    place: Place = field(compare=False, repr=False)

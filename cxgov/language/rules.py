@@ -185,7 +185,7 @@ KEY = _rule(
 )  # fmt: skip
 QUORUM = _rule(
     "CX039", "quorum", E,
-    "Members other than any one author can meet every rule of the Council.",
+    "Members other than any one author can meet every rule of the Council, and others review a break-glass.",
     "Lower the quorum, or name more members, so that one of them can be the author.",
 )  # fmt: skip
 SEAT = _rule(

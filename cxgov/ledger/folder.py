@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from cxgov.ledger.entries import Altered, Ledger
+from cxgov.ledger.chain import Altered, Ledger
 from cxgov.ledger.freezing import Freezing
 
 LEDGER: Final = "ledger"

@@ -12,7 +12,8 @@ from cxgov.compiler.periods import Period, bucket_around, bucket_name, buckets, 
 from cxgov.compiler.query import Refused
 from cxgov.language.diagnostics import listed
 from cxgov.language.model import Calendar, Metric, Registry
-from cxgov.ledger.entries import Entry, FrozenMetric, FrozenPeriod, Ledger
+from cxgov.ledger.chain import Ledger
+from cxgov.ledger.entries import Entry, FrozenMetric, FrozenPeriod
 from cxgov.ledger.forms import sql1
 from cxgov.ledger.objects import Freezer, Frozen, read_object, registry_of
 from cxgov.meaning.dependencies import overlaid, reached

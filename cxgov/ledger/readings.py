@@ -13,7 +13,8 @@ from cxgov.compiler.periods import Period, days_period, named_period
 from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.diagnostics import listed
 from cxgov.language.model import Calendar, Registry
-from cxgov.ledger.entries import Entry, Ledger
+from cxgov.ledger.chain import Ledger
+from cxgov.ledger.entries import Entry
 from cxgov.ledger.objects import Frozen, registry_of
 from cxgov.meaning.digests import Closures, sem1
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from cxgov.language.diagnostics import Diagnostic
 from cxgov.language.model import Registry, Report
 from cxgov.language.rules import CERTIFIED_QUERY
-from cxgov.ledger.entries import Ledger
+from cxgov.ledger.chain import Ledger
 from cxgov.ledger.verifying import Answer, Verified, Verifier
 
 

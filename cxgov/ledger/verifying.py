@@ -17,9 +17,10 @@ from cxgov.compiler.query import Query, Refused
 from cxgov.language.diagnostics import Place, listed, visible
 from cxgov.language.model import Registry
 from cxgov.ledger.certificates import Facts, Standing, stated, written_by
+from cxgov.ledger.chain import Ledger
 from cxgov.ledger.clauses import Difference
 from cxgov.ledger.comparing import Expected, Finding, compare, unreadable
-from cxgov.ledger.entries import Entry, Ledger
+from cxgov.ledger.entries import Entry
 from cxgov.ledger.forms import digest
 from cxgov.ledger.marked import Piece, marks_of, said, statements_in
 from cxgov.ledger.objects import Frozen, registry_of
@@ -119,7 +120,8 @@ class Verifier:
             fix = "Fetch the registry as it is now. If it is that, the certificate is not of this registry."
             return replace(here, notes=(note,), fix=fix)
         for sequence, sha256 in facts.entries:
-            if sequence < 1 or digest(self.ledger.entry(sequence).data) != sha256:
+            entry = self.ledger.at(sequence) if sequence > 0 else None
+            if not isinstance(entry, Entry) or digest(entry.data) != sha256:
                 return _altered(here, f"certificate: it names another entry {sequence} than the ledger has")
         if facts.standing is Standing.CERTIFIED and not facts.entries:
             return _altered(here, "certificate: it says CERTIFIED and names no entry of the ledger")

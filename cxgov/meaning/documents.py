@@ -34,7 +34,7 @@ from cxgov.language.model import (
     Threshold,
     Weights,
 )
-from cxgov.language.policy import Member, MemberKey, Requirement
+from cxgov.language.policy import BreakGlass, Member, MemberKey, Requirement
 
 # A value of a plain document: text, whole number, decimal, truth, an expression's canonical tree, list or map.
 Plain = Any
@@ -312,7 +312,12 @@ def _council(its: Council) -> dict[str, Plain]:
         "default": its.default,
         "guards": dict(its.guards),
         "beneficiaries": {metric: sorted(persons) for metric, persons in its.beneficiaries},
+        "break_glass": None if its.break_glass is None else _break_glass(its.break_glass),
     }
+
+
+def _break_glass(its: BreakGlass) -> dict[str, Plain]:
+    return {"seats": sorted(its.seats), "classes": sorted(its.classes)}
 
 
 def _member(its: Member) -> dict[str, Plain]:
