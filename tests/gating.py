@@ -12,7 +12,8 @@ import pytest
 
 from cxgov.api import approve
 from cxgov.evidence.git import Repository
-from cxgov.governance.gate import Asked, Gated, gate
+from cxgov.governance.gate import Gated, gate
+from cxgov.governance.steps import Asked
 from tests import repos
 from tests.support import Document, document, metric, registry, source, threshold, tree
 

@@ -12,8 +12,9 @@ import pytest
 
 from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Repository
-from cxgov.governance.gate import Asked, Gated, gate
+from cxgov.governance.gate import Gated, gate
 from cxgov.governance.guards import matches
+from cxgov.governance.steps import Asked
 from tests.gating import (
     ACCOUNTS,
     NOW,

@@ -692,7 +692,7 @@ def test_only_adding_approvals_is_told(repo: Repo, opened: Opener, files: dict[s
     base = repo.commit({"metrics/a.yaml": "a: 1\n", "metrics/approvals/old": "0"})
     head = repo.commit(files)
     [commit] = opened(repo).commits(base, head)
-    assert commit.only_adds_under("metrics/approvals") is only
+    assert commit.only_signs("metrics/approvals") is only
 
 
 def test_a_link_among_approvals_is_not_only_an_approval(repo: Repo, opened: Opener) -> None:
@@ -700,7 +700,7 @@ def test_a_link_among_approvals_is_not_only_an_approval(repo: Repo, opened: Open
     (repo.folder / "approvals").mkdir()
     (repo.folder / "approvals/x").symlink_to("../a")
     [commit] = opened(repo).commits(base, repo.commit({}))
-    assert not commit.only_adds_under("approvals")
+    assert not commit.only_signs("approvals")
 
 
 def test_a_rename_into_approvals_is_not_only_an_approval(repo: Repo, opened: Opener) -> None:
@@ -708,7 +708,7 @@ def test_a_rename_into_approvals_is_not_only_an_approval(repo: Repo, opened: Ope
     head = repo.commit({"metrics/a.yaml": None, "metrics/approvals/a": "a: 1\n"})
     [commit] = opened(repo).commits(base, head)
     assert [its.status for its in commit.differences[0]] == ["D", "A"]
-    assert not commit.only_adds_under("metrics/approvals")
+    assert not commit.only_signs("metrics/approvals")
 
 
 ANY = b"author Ann <a@b> 1 -0000\n"

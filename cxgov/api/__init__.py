@@ -14,6 +14,7 @@ from cxgov.api.asking import (
     statements,
     verify,
 )
+from cxgov.api.breaking import break_glass, review_break_glass
 from cxgov.api.freezing import freeze, restate
 from cxgov.api.governing import affected, approve, audit, bump, deprecate, diff, gate, history, retire, review
 from cxgov.api.registries import InvalidRegistry, Loaded, load, read_tree, validate, within
@@ -46,6 +47,7 @@ __all__ = [
     "approve",
     "attrition",
     "audit",
+    "break_glass",
     "bump",
     "check",
     "compile",
@@ -61,6 +63,7 @@ __all__ = [
     "restate",
     "retire",
     "review",
+    "review_break_glass",
     "run",
     "sample",
     "statements",

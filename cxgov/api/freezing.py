@@ -31,7 +31,7 @@ def freeze(folder: str | Path, period: str, *, now: datetime | None = None) -> "
     """
     from cxgov.ledger import freezing  # noqa: PLC0415  # compiling and git are for those who ask for them
 
-    registry, ledger = _committed_ledger(Path(folder))
+    registry, ledger = committed_ledger(Path(folder))
     return freezing.freeze(registry, ledger, period, here(now))
 
 
@@ -55,7 +55,7 @@ def restate(
     """
     from cxgov.ledger import freezing  # noqa: PLC0415  # as in freeze
 
-    registry, ledger = _committed_ledger(Path(folder))
+    registry, ledger = committed_ledger(Path(folder))
     asked, around = tuple(dict.fromkeys(metrics)), here(now)
     made = freezing.restate(registry, ledger, period, around, metrics=asked, reason=reason)
     if connection is None:
@@ -99,8 +99,12 @@ def here(now: datetime | None) -> "Circumstances":
     return Circumstances(now=now or datetime.now(UTC), compiler=programs(), tzdata=zone_data())
 
 
-def _committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
-    """The registry and the ledger of HEAD, of which the folder must not differ."""
+def committed_ledger(folder: Path) -> "tuple[Registry, Ledger]":
+    """The registry and the ledger of HEAD, of which the folder must not differ.
+
+    Raises:
+        InvalidRegistry, CannotSay, Altered: as freeze.
+    """
     from cxgov.evidence.failures import CannotSay  # noqa: PLC0415  # as in freeze
     from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.sides import Sides  # noqa: PLC0415

@@ -45,8 +45,8 @@ def gate(
         CannotSay: what is needed cannot be read, the two conflict, or the trusted commit has no policy.
     """
     from cxgov.evidence.git import Repository  # noqa: PLC0415
-    from cxgov.governance.gate import Asked  # noqa: PLC0415  # git and digests are for those who ask for them
     from cxgov.governance.gate import gate as judge  # noqa: PLC0415
+    from cxgov.governance.steps import Asked  # noqa: PLC0415  # git and digests are for those who ask for them
 
     around = here(now)
     asked = Asked(
@@ -178,7 +178,8 @@ def approve(gated: "Gated", *, key: str | Path) -> tuple[str, bytes]:
     """
     from cxgov.evidence.failures import CannotSay  # noqa: PLC0415
     from cxgov.evidence.signatures import sign  # noqa: PLC0415
-    from cxgov.governance.approvals import as_file, binding, statement  # noqa: PLC0415  # as in gate
+    from cxgov.governance.approvals import as_file, statement  # noqa: PLC0415  # as in gate
+    from cxgov.governance.statements import binding  # noqa: PLC0415
 
     if gated.proposal is None or gated.registry is None:
         raise CannotSay(f"{gated.head} is no valid registry: `cxgov gate` says why")

@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "audit": "Replay a history and name the first thing that does not hold.",
     "history": "Show every version of a metric, who approved it and where it counts.",
     "approve": "Show what a proposal changes and sign an approval of it.",
+    "break-glass": "Let a change through without its approvals, signed, for a time; and review it afterwards.",
     "verify": "Say whether SQL is what the frozen definitions give.",
     "freeze": "Freeze what every metric means in a reporting period.",
     "restate": "Correct what a frozen period said of some metrics.",
@@ -63,7 +64,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"cxgov.cli.{cmd_name}_command")
+        module = import_module(f"cxgov.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 

@@ -7,7 +7,7 @@ can come out of a name.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -60,13 +60,14 @@ class Commit:
     differences: tuple[tuple[Difference, ...], ...] = ()
     by_itself: bool = False
 
-    def only_adds_under(self, folder: str) -> bool:
-        """Whether it does something, and that is only to add plain files under a folder."""
+    def only_signs(self, folder: str, entries: Collection[str] = ()) -> bool:
+        """Whether it does something, and that is only to add plain files under a folder, and to write some others."""
         return (
             len(self.differences) == 1
             and bool(self.differences[0])
             and all(
-                its.status == "A" and its.mode_after == PLAIN and its.path.startswith(f"{folder}/")
+                its.mode_after == PLAIN
+                and ((its.status == "A" and its.path.startswith(f"{folder}/")) or its.path in entries)
                 for its in self.differences[0]
             )
         )

@@ -4,7 +4,7 @@ What a commit says of its authors is their own choice. It can take a vote away, 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,12 +58,13 @@ def contributors(
     emails: Iterable[tuple[str, str]],
     accounts: Mapping[int, str],
     approvals: str,
+    entries: Collection[str] = (),
 ) -> Contributors:
     """Who contributed, by members' addresses and account numbers, each with its person.
 
     An address that two members share is both's; one with an account's number is that account's, whatever its name is
-    now. To the folder ``approvals``, named from the repository's top, one may
-    add without being a contributor.
+    now. Who adds to the folder ``approvals`` or writes one of the signed ``entries`` of the ledger, all named from the
+    repository's top, is no contributor by that.
     """
     known: dict[str, set[str]] = {}
     numbers = {account: {person} for account, person in accounts.items()}
@@ -77,8 +78,8 @@ def contributors(
         if commit.by_itself:
             passed_over.append((commit.oid, "a merge that git makes by itself"))
             continue
-        if commit.only_adds_under(approvals):
-            passed_over.append((commit.oid, "only adds approvals"))
+        if commit.only_signs(approvals, entries):
+            passed_over.append((commit.oid, "only signs"))
             continue
         names = [(Role.AUTHOR, commit.author), (Role.COMMITTER, commit.committer)]
         names += [(Role.CO_AUTHOR, identity) for identity in commit.co_authors]

@@ -39,10 +39,14 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class NotSigned:
-    """Nobody's signature, and why; the key's fingerprint where one could be read."""
+    """Nobody's signature, and why; the key's fingerprint where one could be read.
+
+    ``forged``: it names a member's key, and was not made with it over these bytes.
+    """
 
     reason: str
     fingerprint: str | None = None
+    forged: bool = False
 
 
 class Verifier:
@@ -114,7 +118,7 @@ class Verifier:
         )
         if done.returncode == 0:
             return Signed(person, fingerprint)
-        return NotSigned("not a signature of this statement", fingerprint)
+        return NotSigned("not a signature of this statement", fingerprint, forged=True)
 
 
 def sign(statement: bytes, key: Path, environment: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """What an audit found: the steps of a history, what anchors it, and what does not hold."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -47,6 +47,22 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenGlass:
+    """An entry that let ``changes`` through without their approvals, before the day ``until``.
+
+    ``reviewer`` is the seat whose holder reviews it; ``outcome`` and ``comment`` are None until that is done.
+    """
+
+    entry: int
+    until: date
+    reviewer: str
+    reason: str
+    changes: tuple[str, ...]
+    outcome: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
     """What was replayed and what does not hold, in the order of the history.
 
@@ -64,6 +80,7 @@ class Audited:
     policy: int | None
     landed: tuple[Landed, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    broken_glass: tuple[BrokenGlass, ...] = ()
     others: tuple[Trouble, ...] = ()
     notes: tuple[str, ...] = ()
 

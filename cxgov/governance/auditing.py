@@ -17,7 +17,7 @@ from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Repository
 from cxgov.evidence.listings import fold
 from cxgov.governance.anchors import Anchors
-from cxgov.governance.audited import Audited, Kind, Landed, Trouble
+from cxgov.governance.audited import Audited, BrokenGlass, Kind, Landed, Trouble
 from cxgov.governance.gate import Gated
 from cxgov.governance.guards import guarded
 from cxgov.governance.rehearing import Rehearing
@@ -33,6 +33,7 @@ from cxgov.governance.troubles import (
     removed,
     troubles_of,
 )
+from cxgov.governance.unreviewed import broken_glass
 from cxgov.governance.walking import Line
 from cxgov.governance.worktree import OnDisk, held_on_disk
 from cxgov.language.loading import APPROVALS, FROZEN
@@ -237,20 +238,24 @@ class _Audit:
         reading = self.line.read(self.until)
         others: list[Trouble] = []
         notes: list[str] = []
+        glass: list[BrokenGlass] = []
         try:
             ledger = self.line.ledger(self.until)
             unnamed = objects_of(self.repository, ledger, reading.frozen)
             notes += [f"{FROZEN}/objects/{name} is named by no entry" for name in unnamed]
+            glass, unreviewed = broken_glass(self.line, ledger, self.until, self.asked.now.astimezone(UTC).date())
+            others += unreviewed
         except Altered as altered:
             ledger = self.line.ledger(sound)
             if not any(its.kind is Kind.ALTERED for step in landed for its in step.troubles):
                 others.append(broken(self.until, self.trunk[0], altered))
         if self.asked.since is None:
-            older = self.line.ledger(self.trunk[0]).entries()
-            governed = [its for its in older if its.policy is not None]
+            older = self.line.ledger(self.trunk[0])
+            ungoverned = [its for its in older.entries() if its.policy is None]
+            governed = [its for its in older.entries() if its.policy is not None] or older.signed()
             others += [another_history(governed[0].name)] if governed else []
-            if len(older) > len(governed):
-                notes.append(f"{len(older) - len(governed)} entries are older than the council: nobody approved them")
+            if ungoverned:
+                notes.append(f"{len(ungoverned)} entries are older than the council: nobody approved them")
         on_disk = self._on_disk(reading.frozen)
         anchors = self._anchors(ledger, on_disk)
         others += anchors.troubles
@@ -272,6 +277,7 @@ class _Audit:
             policy=council.sequence if council else None,
             landed=tuple(landed),
             anchors=tuple(anchors.found),
+            broken_glass=tuple(glass),
             others=tuple(others),
             notes=tuple(notes),
         )

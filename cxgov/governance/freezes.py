@@ -14,7 +14,7 @@ from cxgov.governance.changes import Finding, Moved, Reach, Side, SinceFrozen
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.chain import Altered, Ledger
-from cxgov.ledger.entries import Entry
+from cxgov.ledger.entries import Entry, SignedEntry
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.freezing import Circumstances, Freezing, freeze, is_frozen, restate
 from cxgov.ledger.reported import reported
@@ -70,9 +70,12 @@ def ledger_change(
     faults: list[str] = []
     wanted: set[str] = set()
     for sequence in range(len(trusted) + 1, len(merged) + 1):
-        entry = merged.entry(sequence)
+        entry = merged.at(sequence)
         path = f"{LEDGER}/{entry.name}"
-        wanted |= {path, *(f"{OBJECTS}/{its.object}" for its in entry.metrics.values())}
+        wanted.add(path)
+        if isinstance(entry, SignedEntry):
+            continue
+        wanted |= {f"{OBJECTS}/{its.object}" for its in entry.metrics.values()}
         others = dict(entry.compiler) != dict(programs)
         made = None if others else _made_again(entry, merged.before(sequence), registry, programs)
         if made is None:
@@ -80,12 +83,12 @@ def ledger_change(
             unmade.append(f"{entry.name} was made by {by}, and only they can make it again: install them")
         wrong = made if isinstance(made, str) else _differing(merged, entry, made)
         if wrong is not None:
-            findings.append(_forged(f"{folder}/{path}", wrong))
+            findings.append(forged(f"{folder}/{path}", wrong))
             continue
         findings.append(_finding(entry, f"{folder}/{path}"))
         if not entry.late and now >= entry.period.edges.start:
             faults.append(f"{entry.period.id} has begun since it was frozen: freeze it again, as late")
-    findings += [_forged(f"{folder}/{path}", "no entry names it") for path in sorted(here - wanted)]
+    findings += [forged(f"{folder}/{path}", "no entry names it") for path in sorted(here - wanted)]
     return LedgerChange(findings=tuple(findings), faults=tuple(faults), unmade=tuple(unmade))
 
 
@@ -188,7 +191,8 @@ def _finding(entry: Entry, path: str) -> Finding:
     )
 
 
-def _forged(path: str, why: str) -> Finding:
+def forged(path: str, why: str) -> Finding:
+    """The finding for a file that nobody put there as what it says it is."""
     return Finding(
         kind="Path",
         id=path,

@@ -6,29 +6,22 @@ judged as the tree that its merge would have, read as raw blobs; nothing of it i
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
 from typing import Final
 
-from cxgov.evidence.commits import Commit, Difference
-from cxgov.evidence.contributors import accounts_of, contributors
+from cxgov.evidence.commits import Difference
 from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Conflict, Repository
 from cxgov.evidence.listings import Refusal
-from cxgov.evidence.reviews import Review, State, read_reviews, standing
-from cxgov.evidence.signatures import Verifier
-from cxgov.governance.approvals import Signature, binding, is_misnamed, keys_of, read_approval, words_of
+from cxgov.governance.approvals import is_misnamed
 from cxgov.governance.changes import Side, compare
-from cxgov.governance.freezes import altered_queries, ledger_change, moved_calendar, since_frozen
+from cxgov.governance.freezes import altered_queries, forged, ledger_change, moved_calendar, since_frozen
+from cxgov.governance.gathering import Gathering
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.sides import Sides
+from cxgov.governance.steps import Asked, Step
 from cxgov.governance.tool import hold_to_tool
-from cxgov.governance.transitions import Transition, transitions
 from cxgov.governance.verdict import (
-    Approval,
-    Evidence,
-    Ignored,
-    Objection,
     Proposal,
     Verdict,
     guarded_finding,
@@ -37,10 +30,11 @@ from cxgov.governance.verdict import (
 from cxgov.language.diagnostics import Diagnostic, visible
 from cxgov.language.loading import APPROVALS
 from cxgov.language.model import Registry
+from cxgov.ledger.chain import Ledger
+from cxgov.ledger.entries import SignedEntry
 
 # What git calls a path that is on one side only; every other letter is a change.
 _HOW: Final = defaultdict(lambda: "changed", A="added", D="removed")
-_SPENT: Final = "spent: what was approved has been on the trusted side since"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +44,8 @@ class Gated:
     ``trusted``, ``head`` and ``base`` are the commits that were judged, ``registry`` is the trusted one, ``proposed``
     the merge's and ``ref`` the full name of the branch, where that is known. ``altered`` are approvals and frozen bytes
     that the proposal changes, takes away or forges, whatever else it is; ``unmade`` says of entries of the ledger that
-    other versions of the program made them.
+    other versions of the program made them. ``ledger`` is the merge's, its objects can be read no more; ``signed``
+    are entries of it that the proposal adds and that freeze nothing.
     """
 
     trusted: str
@@ -65,46 +60,13 @@ class Gated:
     refused: tuple[Refusal, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     unmade: tuple[str, ...] = ()
+    ledger: Ledger | None = None
+    signed: tuple[SignedEntry, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether the proposal may be merged."""
         return self.verdict is not None and self.verdict.passed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is judged, and by which evidence: names of commits, files of reviews as the forge gave them.
-
-    Each file of reviews is of one request. ``authors`` are the accounts that opened them. ``ref`` is the full name of
-    the branch into which it would be merged; needed only where ``trusted`` is no ref, as in a merge queue. ``programs``
-    are the versions that judge, by which an entry of the ledger is made again.
-    """
-
-    trusted: str
-    head: str
-    reviews: Sequence[bytes] = ()
-    authors: Sequence[int] = ()
-    ref: str | None = None
-    now: datetime
-    programs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What is judged: the way from a commit of the trusted side to a tree, by the commits that lead there.
-
-    ``base`` is the commit from which ``head`` went apart, ``result`` the tree that landed or would land, a commit or a
-    tree. ``revoked`` are keys, by their bodies, that a later policy says were revoked, and since when.
-    """
-
-    trusted: str
-    head: str
-    base: str
-    result: str
-    ref: str | None
-    commits: Sequence[Commit]
-    revoked: Mapping[str, date] = field(default_factory=dict)
 
 
 def gate(repository: Repository, folder: str, asked: Asked, environment: Mapping[str, str]) -> Gated:
@@ -198,14 +160,31 @@ class _Judge:
             lost = (Refusal(path, "what was approved or frozen") for path in found.altered if path not in known)
             return replace(found, refused=(*result.refused, *lost), problems=errors)
         its, unmade = self.proposal(result.side, differences, altered)
+        gathering = Gathering(
+            sides=self.sides,
+            step=step,
+            asked=self.asked,
+            environment=self.environment,
+            registry=self.before.registry,
+            council=self.council,
+        )
+        gathered = gathering.gathered(its.new)
+        made_up = (forged(path, why) for path, why in gathered.forged)
+        its = replace(
+            its,
+            comparison=replace(its.comparison, findings=(*its.comparison.findings, *made_up)),
+            faults=(*its.faults, *gathered.faults),
+        )
         return replace(
             found,
-            verdict=verdict(its, self.evidence(step.result), self.today),
+            verdict=verdict(its, gathered.evidence, self.asked.today),
             proposal=its,
             registry=self.before.registry,
             proposed=result.side.registry,
             altered=tuple(finding.id for finding in its.comparison.findings if finding.change_class == "history"),
             unmade=unmade,
+            ledger=self.sides.ledger(step.result),
+            signed=gathering.added,
         )
 
     def proposal(
@@ -247,128 +226,3 @@ class _Judge:
         before, after = self.sides.ledger(self.trusted), self.sides.ledger(self.step.result)
         known = altered_queries(old, self.sides.folder, before)
         return [its for its in altered_queries(new, self.sides.folder, after) if its not in known]
-
-    # --- evidence ---
-
-    @property
-    def today(self) -> date:
-        return self.asked.now.astimezone(UTC).date()
-
-    def evidence(self, merged: str) -> Evidence:
-        persons = {member.github: member.person for member in self.council.members}
-        wrote = contributors(
-            self.step.commits,
-            emails=[(email, member.person) for member in self.council.members for email in member.emails],
-            accounts=persons,
-            approvals=self.approvals,
-        )
-        opened = {its.person for its in self.council.members if accounts_of(its).intersection(self.asked.authors)}
-        words, unheard = standing(self.reviews())
-        approvals: list[Approval] = []
-        objections: list[Objection] = []
-        ignored = [Ignored(who=old.review.login, origin=_origin(old.review), why=old.reason) for old in unheard]
-        for review in words:
-            person = persons.get(review.account or 0)
-            if person is None:
-                ignored.append(Ignored(who=review.login, origin=_origin(review), why="not a member of the council"))
-            elif review.state is State.CHANGES_REQUESTED:
-                objections.append(Objection(person=person, origin=_origin(review)))
-            elif review.state is State.APPROVED:
-                seen = self.seen(review)
-                if isinstance(seen, str):
-                    ignored.append(Ignored(who=person, origin=_origin(review), why=seen))
-                else:
-                    approvals.append(Approval(person=person, origin=_origin(review), signed=False, transitions=seen))
-        signed, unsigned = self.signed(merged)
-        return Evidence(
-            approvals=(*approvals, *signed),
-            objections=tuple(objections),
-            contributors=wrote.persons | opened,
-            ignored=(*ignored, *unsigned),
-        )
-
-    def signed(self, merged: str) -> tuple[list[Approval], list[Ignored]]:
-        """The signed approvals that the proposal adds; one that the trusted side holds already is spent."""
-        trusted = self.sides.read(self.trusted)
-        added = {
-            path: data for path, data in self.sides.read(merged).approvals.items() if path not in trusted.approvals
-        }
-        if not added:
-            return [], []
-        bound = binding(self.before.registry, self.step.ref)
-        if isinstance(bound, str):
-            return [], [Ignored(who="a signature", origin=path, why=bound) for path in sorted(added)]
-        landed = {words_of(data) for data in trusted.approvals.values()}
-        found: list[Approval] = []
-        ignored: list[Ignored] = []
-        with Verifier(keys_of(self.council, self.today, self.step.revoked), self.environment) as verifier:
-            for path, data in sorted(added.items()):
-                its = read_approval(path.rpartition("/")[2], data, bound, verifier)
-                if isinstance(its, str):
-                    ignored.append(Ignored(who="a signature", origin=path, why=its))
-                elif (late := self.too_late(its, landed)) is not None:
-                    ignored.append(Ignored(who=its.person, origin=path, why=late))
-                else:
-                    found.append(Approval(person=its.person, origin=path, signed=True, transitions=its.transitions))
-        return found, ignored
-
-    def too_late(self, its: Signature, landed: set[str | None]) -> str | None:
-        """Why a good signature is one no more: a file can be written anew and kept for another time, words cannot."""
-        if its.words in landed:
-            return "spent: the trusted side holds it already"
-        try:
-            since = self.repository.merge_base(self.trusted, its.since)
-        except CannotSay as failure:
-            return f"the trusted commit of that time cannot be read: {failure}"
-        if since != its.since:
-            return "signed for another history than that of the trusted side"
-        return _SPENT if self.spent(since, its.transitions) else None
-
-    def reviews(self) -> list[tuple[Review, ...]]:
-        found: list[tuple[Review, ...]] = []
-        for data in self.asked.reviews:
-            reviews, problems = read_reviews(data)
-            if problems:
-                route, message = problems[0]
-                raise CannotSay(f"the reviews cannot be read: {route or 'the file'}: {message}")
-            found.append(reviews)
-        return found
-
-    def seen(self, review: Review) -> frozenset[Transition] | str:
-        """The transitions that a reviewer saw, from its own merge base to its own commit; or why there are none."""
-        if review.commit is None:
-            return "the reviewed commit is gone"
-        try:
-            commit = self.repository.commit(review.commit)
-            base = self.repository.merge_base(self.trusted, commit)
-        except CannotSay as failure:
-            return f"the reviewed commit cannot be read: {failure}"
-        before, after = self.sides.state(base), self.sides.state(commit)
-        if before is None or after is None:
-            return "the reviewed commit is no valid registry"
-        paths = guarded(self.council, self.repository.differences(base, commit))
-        found = transitions(before | objects(paths, before=True), after | objects(paths, before=False))
-        return _SPENT if self.spent(base, found) else found
-
-    def spent(self, since: str, seen: frozenset[Transition]) -> bool:
-        """Whether the trusted ref has held a part of what was approved, and has it no more.
-
-        A step back and forth needs a new word; what has landed and stayed costs the rest nothing.
-        """
-        waiting = self.missing(since, self.trusted, seen)
-        return any(
-            self.missing(since, commit, waiting) < waiting
-            for commit in self.repository.first_parents(since, self.trusted)
-            if self.sides.state(commit) is not None
-        )
-
-    def missing(self, since: str, commit: str, steps: frozenset[Transition]) -> frozenset[Transition]:
-        """The steps of which a later commit does not hold what they lead to."""
-        paths = guarded(self.council, self.repository.differences(since, commit))
-        held = (self.sides.state(commit) or {}) | objects(paths, before=False)
-        return frozenset(step for step in steps if held.get((step.kind, step.id)) != step.new)
-
-
-def _origin(review: Review) -> str:
-    at = f" at {review.submitted_at:%Y-%m-%dT%H:%M:%SZ}" if review.submitted_at else ""
-    return f"review of {(review.commit or 'no commit')[:12]}{at}"

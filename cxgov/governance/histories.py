@@ -14,6 +14,7 @@ from cxgov.evidence.git import Repository
 from cxgov.governance.changes import Comparison, Finding, compare
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
+from cxgov.governance.verdict import Demand
 from cxgov.governance.walking import Line
 from cxgov.language.diagnostics import nearest
 from cxgov.language.model import Metric, Registry
@@ -26,7 +27,8 @@ class Version:
     """What a metric was from a commit on; no ``version`` and no ``clo1`` where the commit took it away.
 
     ``approved`` are the persons whose word counted for what changed, None where there was no policy or it cannot be
-    judged. ``periods`` are the frozen periods that this meaning was frozen for, restated ones with their reading.
+    judged; ``let_through`` are entries of the ledger that broke the glass for it. ``periods`` are the frozen periods
+    that this meaning was frozen for, restated ones with their reading.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Version:
     at: datetime | None
     author: str
     approved: tuple[str, ...] | None
+    let_through: tuple[str, ...]
     changes: tuple[Finding, ...]
     periods: tuple[str, ...] = ()
 
@@ -199,7 +202,9 @@ class _Walk:
         commit = self.trunk[i]
         version, status, clo1 = now or (None, None, None)
         its, at = self.told[commit]
-        approved, changes = self._changed(i, sound, at or datetime.fromtimestamp(0, UTC))
+        demands, changes = self._changed(i, sound, at or datetime.fromtimestamp(0, UTC))
+        waived = {its.waiver.origin for its in demands or () if its.waiver is not None}
+        words = {member.person for its in demands or () if its.waiver is None for member in its.counted}
         return Version(
             id=identity,
             version=version,
@@ -208,12 +213,13 @@ class _Walk:
             commit=commit,
             at=at,
             author=its.author.name,
-            approved=approved,
+            approved=None if demands is None else tuple(sorted(words)),
+            let_through=tuple(sorted(waived)),
             changes=changes,
         )
 
-    def _changed(self, i: int, sound: str | None, at: datetime) -> tuple[tuple[str, ...] | None, tuple[Finding, ...]]:
-        """Who approved what a commit did to the metric, and what it did."""
+    def _changed(self, i: int, sound: str | None, at: datetime) -> tuple[Sequence[Demand] | None, tuple[Finding, ...]]:
+        """What was asked for what a commit did to the metric, and what it did."""
         commit = self.trunk[i]
         new = self.line.read(commit).side
         old = self.line.read(sound).side if sound is not None else None
@@ -230,7 +236,7 @@ class _Walk:
             return None, self._reaching(compare(old, new))
         changes = self._reaching(gated.proposal.comparison)
         demands = [demand for demand in gated.verdict.demands if demand.finding in changes]
-        return tuple(sorted({its.person for demand in demands for its in demand.counted})), changes
+        return demands, changes
 
     def _reaching(self, comparison: Comparison) -> tuple[Finding, ...]:
         return tuple(

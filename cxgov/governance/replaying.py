@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from cxgov.evidence.commits import Commit
-from cxgov.governance.gate import Asked, Gated, Step, judge
+from cxgov.governance.gate import Gated, judge
 from cxgov.governance.rehearing import Heard, Rehearing, leads
+from cxgov.governance.steps import Asked, Step
 from cxgov.governance.walking import Line
 
 

@@ -31,6 +31,22 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A break-glass that stands: of its classes and transitions no approvals are asked, before the day ``until``.
+
+    ``signers`` are the persons who broke the glass, a holder of the seat ``reviewer`` reviews it afterwards.
+    """
+
+    origin: str
+    signers: tuple[str, ...]
+    classes: tuple[str, ...]
+    transitions: frozenset[Transition]
+    reason: str
+    until: date
+    reviewer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
     """A no of a person. It stays until its author takes it back."""
 
@@ -49,12 +65,17 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was said of a proposal, and who wrote it. ``contributors`` are persons of the council."""
+    """What was said of a proposal, and who wrote it. ``contributors`` are persons of the council.
+
+    ``reviews`` say in words how break-glass that has landed was reviewed.
+    """
 
     approvals: tuple[Approval, ...] = ()
     objections: tuple[Objection, ...] = ()
     contributors: frozenset[str] = frozenset()
     ignored: tuple[Ignored, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    reviews: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +83,7 @@ class Demand:
     """What one rule asks for one finding: who counts, who does not and why, what is missing.
 
     ``rule`` is None for a class that no rule names. ``policy`` says whose rule it is: the one in force, or the
-    proposed one, where it changes.
+    proposed one, where it changes. Where something was missing and a ``waiver`` stands for it, its signers count.
     """
 
     finding: Finding
@@ -71,6 +92,7 @@ class Demand:
     counted: tuple[Member, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     missing: tuple[str, ...] = ()
+    waiver: Waiver | None = None
 
     @property
     def met(self) -> bool:
@@ -83,7 +105,7 @@ class Verdict:
     """Whether a proposal may be merged.
 
     ``faults`` are what no approval heals, ``moved`` the boundaries that it moves over frozen periods; ``touched`` are
-    edits of history.
+    edits of history. ``waivers`` are break-glass that stands, ``reviews`` say how some was reviewed.
     """
 
     demands: tuple[Demand, ...] = ()
@@ -93,6 +115,8 @@ class Verdict:
     touched: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     bumps: tuple[Bump, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    reviews: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -155,6 +179,8 @@ def verdict(proposal: Proposal, evidence: Evidence, today: date) -> Verdict:
         ),
         ignored=evidence.ignored,
         bumps=bumps,
+        waivers=evidence.waivers,
+        reviews=evidence.reviews,
     )
 
 
@@ -212,9 +238,24 @@ class _Judging:
                 counted[approval.person] = member
         found = tuple(counted[person] for person in sorted(counted))
         # Another word of somebody who counts is no complaint.
-        others = tuple(its for its in ignored if its.who not in counted)
+        others = [its for its in ignored if its.who not in counted]
+        missing = _missing(rule, found)
+        waiver: Waiver | None = None
+        for each in self.evidence.waivers if missing else ():
+            why = self.why_not_waived(each, finding, needed, beneficiaries)
+            if why is not None:
+                others.append(Ignored(who="break-glass", origin=each.origin, why=why))
+            elif waiver is None:
+                waiver, missing = each, ()
+                found = tuple(members[person] for person in each.signers if person in members)
         return Demand(
-            finding=finding, rule=rule, policy=name, counted=found, ignored=others, missing=_missing(rule, found)
+            finding=finding,
+            rule=rule,
+            policy=name,
+            counted=found,
+            ignored=tuple(others),
+            missing=missing,
+            waiver=waiver,
         )
 
     def transitions_of(self, finding: Finding) -> frozenset[Transition]:
@@ -254,11 +295,17 @@ class _Judging:
             # The first by name: the same evidence gives the same words.
             kind, identity = min((its.kind, its.id) for its in gone)
             return f"approved it together with another {kind} {identity} than the proposal has now"
-        lacking = sorted(needed - approval.transitions)
-        if lacking:
-            first = lacking[0]
-            return f"did not see {first.kind} {first.id} change from what it is now to what is proposed"
-        return None
+        return _unseen(needed, approval.transitions)
+
+    def why_not_waived(
+        self, waiver: Waiver, finding: Finding, needed: frozenset[Transition], beneficiaries: Mapping[str, str]
+    ) -> str | None:
+        """Why a waiver does not stand for the approvals of a finding; None where it does."""
+        if finding.change_class not in waiver.classes:
+            return f"the policy lets nobody break the glass for a change of class {finding.change_class}"
+        if gains := [person for person in waiver.signers if person in beneficiaries]:
+            return f"{gains[0]} is a beneficiary of {beneficiaries[gains[0]]}"
+        return _unseen(needed, waiver.transitions)
 
     def vetoes(self) -> tuple[Objection, ...]:
         """The objections of members whom a rule for one of the findings gives a veto."""
@@ -306,6 +353,14 @@ def guarded_finding(path: str, change_class: str, how: str) -> Finding:
         reach=Reach(),
         place=Place(path, 1, 1),
     )
+
+
+def _unseen(needed: frozenset[Transition], seen: frozenset[Transition]) -> str | None:
+    """The first step that was needed and not seen, in words."""
+    lacking = sorted(needed - seen, key=lambda its: (its.kind, its.id))
+    if not lacking:
+        return None
+    return f"did not see {lacking[0].kind} {lacking[0].id} change from what it is now to what is proposed"
 
 
 def _missing(rule: Requirement, counted: Iterable[Member]) -> tuple[str, ...]:

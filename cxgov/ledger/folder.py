@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cxgov.ledger.chain import Altered, Ledger
+from cxgov.ledger.entries import AnyEntry, SignedEntry
 from cxgov.ledger.freezing import Freezing
 
 LEDGER: Final = "ledger"
@@ -48,13 +49,36 @@ def write_freezing(folder: Path, freezing: Freezing) -> Path:
         if _bytes_of(objects / name) != data:
             _whole(objects, data).replace(objects / name)
     _settled(objects)
-    target = ledger / freezing.entry.name
-    made = _whole(ledger, freezing.entry.data)
+    return _write_new(ledger, freezing.entry)
+
+
+def write_signed(folder: Path, entry: SignedEntry, before: SignedEntry | None) -> Path:
+    """Writes a signed entry, or one with a signature more in the place of what it was ``before``.
+
+    Raises:
+        TakenMeanwhile: there is another entry of this number by now.
+        OSError: the disk refuses.
+    """
+    ledger = folder / LEDGER
+    ledger.mkdir(parents=True, exist_ok=True)
+    if before is None:
+        return _write_new(ledger, entry)
+    target = ledger / entry.name
+    if _bytes_of(target) != before.data:
+        raise TakenMeanwhile(f"{target} is another one than that which was judged: commit it, and sign again")
+    _whole(ledger, entry.data).replace(target)
+    _settled(ledger)
+    return target
+
+
+def _write_new(ledger: Path, entry: AnyEntry) -> Path:
+    target = ledger / entry.name
+    made = _whole(ledger, entry.data)
     try:
         # A link, unlike a rename, never takes the place of what is there.
         target.hardlink_to(made)
     except FileExistsError as error:
-        raise TakenMeanwhile(f"{target} has been written meanwhile: commit or remove it, and freeze again") from error
+        raise TakenMeanwhile(f"{target} has been written meanwhile: commit or remove it, and do this again") from error
     finally:
         made.unlink(missing_ok=True)
     _settled(ledger)

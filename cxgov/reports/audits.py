@@ -37,6 +37,14 @@ def _lines(audited: Audited) -> Iterator[str]:
             yield from _trouble(trouble, when.get(commit or "", ""))
         if commit is not None and len(found) > 1:
             yield f"      and {len(found) - 1} more of this commit: --format json has all"
+    waiting = [its for its in audited.broken_glass if its.outcome is None]
+    if waiting:
+        yield ""
+        yield "Break-glass that waits for its review"
+    for its in waiting:
+        changes = ", ".join(map(visible, its.changes))
+        yield f"  entry {its.entry}, to {its.until}, for the seat {visible(its.reviewer)}: {changes}"
+        yield f"      {visible(its.reason)}"
     if audited.notes:
         yield ""
     for note in audited.notes:
@@ -68,6 +76,18 @@ def as_json(audited: Audited) -> str:
             "policy": audited.policy,
             "head": audited.head,
             "anchors": [{"what": its.what, "entry": its.entry} for its in audited.anchors],
+            "break_glass": [
+                {
+                    "entry": its.entry,
+                    "until": its.until.isoformat(),
+                    "reviewer": its.reviewer,
+                    "reason": its.reason,
+                    "changes": list(its.changes),
+                    "outcome": its.outcome,
+                    "comment": its.comment,
+                }
+                for its in audited.broken_glass
+            ],
             "landed": [
                 {
                     "commit": its.commit,

@@ -46,7 +46,9 @@ def approved_words(its: Version) -> str:
     """Whose word counted, as far as a clone tells."""
     if its.approved is None:
         return "no policy judged it"
-    return f"approved by {', '.join(its.approved)}" if its.approved else "no approval of it is in this clone"
+    said = [f"approved by {', '.join(its.approved)}"] if its.approved else []
+    said += [f"let through by {', '.join(its.let_through)}"] if its.let_through else []
+    return ", ".join(said) or "no approval of it is in this clone"
 
 
 def change_words(change: Finding) -> str:
@@ -82,7 +84,7 @@ def as_markdown(history: History) -> str:
             escaped(its.version or "removed"),
             f"{_day(its)} {its.commit[:12]}",
             escaped(its.author),
-            escaped(", ".join(its.approved) if its.approved else approved_words(its)),
+            escaped(", ".join(its.approved) if its.approved and not its.let_through else approved_words(its)),
             "<br>".join(escaped(change_words(change)) for change in its.changes) or "it appeared",
             escaped("; ".join(its.periods)) or "none",
         ]
@@ -122,6 +124,7 @@ def _fields(its: Version) -> dict[str, Any]:
         "at": None if its.at is None else f"{its.at:%Y-%m-%dT%H:%M:%SZ}",
         "author": its.author,
         "approved": None if its.approved is None else list(its.approved),
+        "let_through": list(its.let_through),
         "changes": [
             {
                 "kind": change.kind,

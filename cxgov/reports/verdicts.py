@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cxgov.governance.gate import Gated
-from cxgov.governance.verdict import Demand, Verdict
+from cxgov.governance.verdict import Demand, Verdict, Waiver
 from cxgov.language.diagnostics import Place, visible
 from cxgov.reports.formats import Point
 from cxgov.reports.markdown import escaped
@@ -24,6 +24,8 @@ def lines(gated: Gated) -> list[str]:
         found += [line for demand in gated.verdict.demands for line in _demand(demand)]
         found += [f"  veto of {visible(its.person)}: {visible(its.origin)}" for its in gated.verdict.vetoes]
         found += [f"  {visible(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
+        found += [f"  {visible(_broken(its))}" for its in gated.verdict.waivers]
+        found += [f"  {visible(said)}" for said in gated.verdict.reviews]
         found += [
             f"  ignored: {visible(its.who)}, {visible(its.origin)}: {visible(its.why)}" for its in gated.verdict.ignored
         ]
@@ -45,6 +47,8 @@ def markdown_lines(gated: Gated) -> list[str]:
         found += _table(gated.verdict)
         found += [f"- veto of {escaped(its.person)}: {escaped(its.origin)}" for its in gated.verdict.vetoes]
         found += [f"- {escaped(fault)}" for fault in (*gated.verdict.moved, *gated.verdict.faults)]
+        found += [f"- {escaped(_broken(its))}" for its in gated.verdict.waivers]
+        found += [f"- {escaped(said)}" for said in gated.verdict.reviews]
         found += [
             f"- ignored: {escaped(its.who)}, {escaped(its.origin)}: {escaped(its.why)}" for its in gated.verdict.ignored
         ]
@@ -69,6 +73,8 @@ def fields(gated: Gated) -> dict[str, Any]:
         "problems": [{"code": its.rule.code, "message": its.message, **_place(its.place)} for its in gated.problems],
         "demands": [_demand_fields(demand) for demand in verdict.demands] if verdict else [],
         "vetoes": [{"person": its.person, "origin": its.origin} for its in verdict.vetoes] if verdict else [],
+        "break_glass": [_waiver_fields(its) for its in verdict.waivers] if verdict else [],
+        "reviewed": list(verdict.reviews) if verdict else [],
         "moved": list(verdict.moved) if verdict else [],
         "faults": list(verdict.faults) if verdict else [],
         "ignored": [{"who": its.who, "origin": its.origin, "why": its.why} for its in verdict.ignored]
@@ -91,11 +97,11 @@ def points(gated: Gated) -> Iterator[Point]:
         return
     for demand in gated.verdict.demands:
         finding = demand.finding
-        said = "; ".join(demand.missing) or f"approved by {', '.join(member.person for member in demand.counted)}"
+        said = "; ".join(demand.missing) or f"{_by(demand)} {', '.join(member.person for member in demand.counted)}"
         yield Point(
             code=finding.change_class,
             title=f"{finding.kind} {finding.id}",
-            level="note" if demand.met else "error",
+            level=("warning" if demand.waiver else "note") if demand.met else "error",
             message=f"{_edit(demand)}: {said if demand.met else f'missing {said}'}",
             place=finding.place,
         )
@@ -110,7 +116,9 @@ def answer(gated: Gated) -> str:
     """The answer in two or three words."""
     if gated.verdict is None:
         return "not a valid registry"
-    return "approved" if gated.passed else "not approved"
+    if not gated.passed:
+        return "not approved"
+    return "let through" if any(demand.waiver for demand in gated.verdict.demands) else "approved"
 
 
 def _edit(demand: Demand) -> str:
@@ -144,11 +152,31 @@ def _demand(demand: Demand) -> Iterator[str]:
         yield f"      reaches {', '.join(moves)}"
     yield f"      needs {asks(demand)}"
     if demand.counted:
-        yield f"      counted: {', '.join(f'{its.person} ({visible(its.seat)})' for its in demand.counted)}"
+        by = ", ".join(f"{its.person} ({visible(its.seat)})" for its in demand.counted)
+        yield f"      {'counted:' if demand.waiver is None else _by(demand)} {by}"
     for its in demand.ignored:
         yield f"      not counted: {visible(its.who)}: {visible(its.why)} ({visible(its.origin)})"
     for said in demand.missing:
         yield f"      missing: {visible(said)}"
+
+
+def _by(demand: Demand) -> str:
+    return "approved by" if demand.waiver is None else f"not approved, let through by {demand.waiver.origin} of"
+
+
+def _broken(its: Waiver) -> str:
+    """A break-glass that stands, in words."""
+    return f"{its.origin} breaks the glass to {its.until}, and the seat {its.reviewer} reviews it: {its.reason}"
+
+
+def _waiver_fields(its: Waiver) -> dict[str, Any]:
+    return {
+        "entry": its.origin,
+        "signers": list(its.signers),
+        "until": its.until.isoformat(),
+        "reviewer": its.reviewer,
+        "reason": its.reason,
+    }
 
 
 def _table(verdict: Verdict) -> list[str]:
@@ -168,7 +196,7 @@ def _table(verdict: Verdict) -> list[str]:
                 [*finding.reach.metrics, *finding.reach.thresholds, *finding.reach.overlays, *finding.reach.reports]
             ),
             asks(demand),
-            ", ".join(its.person for its in demand.counted),
+            ", ".join(its.person for its in demand.counted) + (f" ({demand.waiver.origin})" if demand.waiver else ""),
             "; ".join(demand.missing),
         ]
         lines.append(f"| {' | '.join(escaped(cell) for cell in cells)} |")
@@ -199,6 +227,7 @@ def _demand_fields(demand: Demand) -> dict[str, object]:
         "counted": [{"person": its.person, "seat": its.seat} for its in demand.counted],
         "not_counted": [{"who": its.who, "origin": its.origin, "why": its.why} for its in demand.ignored],
         "missing": list(demand.missing),
+        "waiver": demand.waiver.origin if demand.waiver else None,
     }
 
 
