@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cxgov.governance.changes import Side, compare
 from cxgov.governance.transitions import Meanings, Transition
-from cxgov.governance.verdict import Approval, Evidence, Objection, Proposal, Verdict, verdict
+from cxgov.governance.verdict import Approval, Evidence, Objection, Proposal, Verdict, Waiver, verdict
 from cxgov.language.diagnostics import Place
 from cxgov.language.loading import load
 from cxgov.language.model import Council
@@ -324,4 +324,59 @@ def test_the_order_of_evidence_is_nothing(
     one, other = (judged(its, *each, contributors=wrote) for each in (given_, mixed))
     assert [(demand.met, demand.counted, demand.missing) for demand in one.demands] == [
         (demand.met, demand.counted, demand.missing) for demand in other.demands
+    ]
+
+
+WAIVERS: Final = st.builds(
+    lambda seen, classes, i: Waiver(
+        origin=f"{i:06}.json",
+        signers=("bob",),
+        classes=tuple(sorted(classes)),
+        transitions=PROPOSALS[seen].needed,
+        reason="it cannot wait",
+        until=date(2026, 10, 8),
+        reviewer="support",
+    ),
+    st.integers(0, 2),
+    st.frozensets(st.sampled_from(["formula", "source", "threshold_loosened"])),
+    st.integers(1, 3),
+)
+
+
+@given(st.sampled_from(PROPOSALS), st.lists(APPROVALS, max_size=4), st.lists(WAIVERS, max_size=2), WAIVERS, PERSONS)
+def test_a_break_glass_never_hurts_and_stands_for_its_own_alone(
+    its: Proposal, given_: list[Approval], others: list[Waiver], more: Waiver, wrote: frozenset[str]
+) -> None:
+    """Adding one never turns yes into no; what it turns into yes is of its classes and of exactly its transitions."""
+    before = judged(its, *given_, contributors=wrote, waivers=tuple(others))
+    after = judged(its, *given_, contributors=wrote, waivers=(*others, more))
+    assert after.passed or not before.passed
+    for old, new in zip(before.demands, after.demands, strict=True):
+        if new.met and not old.met:
+            assert new.waiver == more
+            assert new.finding.change_class in more.classes
+            assert its.needed <= more.transitions
+
+
+@given(st.sampled_from(PROPOSALS), WAIVERS)
+def test_a_break_glass_takes_back_no_veto(its: Proposal, glass: Waiver) -> None:
+    """Whatever is let through, an objection of a seat with a veto stays."""
+    no = (Objection(person="cy", origin="review"),)
+    assert judged(its, objections=no, waivers=(glass,)).vetoes == judged(its, objections=no).vetoes
+
+
+def test_what_nobody_may_approve_nobody_lets_through() -> None:
+    """Where no rule says who approves there is no approval that anything could stand for."""
+    its = proposal(side(), side(limit=7), council(rules=(rule("policy", quorum=3),)))
+    glass = Waiver(
+        origin="000001.json",
+        signers=("bob",),
+        classes=("formula",),
+        transitions=its.needed,
+        reason="it cannot wait",
+        until=date(2026, 10, 8),
+        reviewer="support",
+    )
+    assert missing(judged(its, waivers=(glass,))) == [
+        "no rule of the policy in force says who approves a change of class formula"
     ]
