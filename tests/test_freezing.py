@@ -14,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxgov.api import Loaded, Query, Refused, answers, diff, freeze, load, restate, statements
+from cxgov.api import Loaded, Query, Refused, answers, diff, evaluate, freeze, load, restate, statements
 from cxgov.cli.main import exit_code
 from cxgov.compiler.canonical import Edges, canonical_query, canonical_sql, filled
 from cxgov.compiler.clock import day_start
 from cxgov.compiler.periods import named_period
 from cxgov.compiler.planning import plan
 from cxgov.compiler.sql import to_sql
+from cxgov.evaluation.judgements import Judgement
 from cxgov.evidence.failures import CannotSay
 from cxgov.language.model import Registry
+from cxgov.ledger import readings
 from cxgov.ledger.certificates import Standing
 from cxgov.ledger.chain import Altered, Ledger
 from cxgov.ledger.circumstances import programs
@@ -66,6 +68,16 @@ class Frozen:
         target = write_freezing(self.folder / "frozen", made)
         self.repo.commit({})
         return target
+
+    def judge(self, threshold: str, metric: str = "nps", grain: str = "quarter") -> None:
+        """Adds a threshold for a metric."""
+        bands = "bands: [{name: breach, below: -100}, {name: good}]\nmeaningful_change: 5\n"
+        head = f"apiVersion: cxgov/v1\nkind: Threshold\nid: {threshold}\nversion: 1.0.0\ntitle: Goal\nowner: cx\n"
+        text = f"{head}metric: {metric}\ngrain: {grain}\n{bands}"
+        self.repo.commit({f"metrics/thresholds/{threshold}.yaml": text})
+
+    def evaluated(self, *wanted: str, period: str) -> tuple[Judgement, ...]:
+        return evaluate(load(self.folder), wanted, period=period, now=LATE).judgements
 
     def ledger(self) -> Ledger:
         return read_ledger(self.folder / "frozen")
@@ -436,21 +448,91 @@ def test_a_renamed_metric_answers_by_either_id(home: Frozen) -> None:
     assert home.sql("nps", period="2026-Q1") == home.sql("nps_survey", period="2026-Q1") == before
 
 
-def test_an_evaluation_says_where_it_takes_another_meaning_than_was_frozen(
-    home: Frozen, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bands = "bands: [{name: breach, below: -100}, {name: good}]\nmeaningful_change: 5\n"
-    head = "apiVersion: cxgov/v1\nkind: Threshold\nid: nps_quarter\nversion: 1.0.0\ntitle: NPS\nowner: cx\n"
-    home.repo.commit({"metrics/thresholds/nps.yaml": f"{head}metric: nps\ngrain: quarter\n{bands}"})
-    home.freeze("2026-Q1")
-    ask = ["evaluate", "nps", "--period", "2026-Q1", "--registry", str(home.folder)]
+@pytest.fixture
+def monthly(home: Frozen) -> Frozen:
+    """The registry with months as its reporting periods, each of which has data, and a threshold."""
+    home.edit("calendars/reporting.yaml", "reporting: quarter", "reporting: month")
+    home.judge("nps_month", grain="month")
+    return home
+
+
+def test_a_frozen_period_is_judged_as_it_was_frozen(monthly: Frozen, capsys: pytest.CaptureFixture[str]) -> None:
+    """The number is the one that `run` gives, and the bands are those of that time."""
+    monthly.freeze("2026-01")
+    [before] = monthly.evaluated("nps", period="2026-01")
+    monthly.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood >= 7")
+    monthly.edit("thresholds/nps_month.yaml", "breach, below: -100", "breach, below: 100")
+    [judgement] = monthly.evaluated("nps_month", period="2026-01")
+    assert (judgement.frozen, judgement.breached) == ("2026-01", False)
+    assert [judgement.reading, judgement.band] == [before.reading, before.band]
+    [answer] = answers(load(monthly.folder), Query(metrics=("nps",), period="2026-01", stats="full"), now=LATE)
+    value = next(i for i, its in enumerate(answer.result.columns) if its.role == "value")
+    assert answer.statement.standing is Standing.CERTIFIED
+    assert judgement.reading.value == pytest.approx(float(answer.result.rows[0][value]), rel=1e-12)
+    [unfrozen] = monthly.evaluated("nps", period="2026-02")
+    assert (unfrozen.frozen, unfrozen.breached) == (None, True)
     capsys.readouterr()
-    assert exit_code(ask) == 0
-    assert capsys.readouterr().err == ""
-    home.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood >= 7")
-    assert exit_code(ask) == 0
-    said = "nps was frozen with another meaning in 2026-Q1: today's is judged\n"
+    assert exit_code(["evaluate", "nps", "--period", "2026-01", "--registry", str(monthly.folder)]) == 0
+    shown = capsys.readouterr()
+    assert "nps_month 1.0.0, as frozen for 2026-01\n" in shown.out
+    assert shown.err == ""
+    assert exit_code(["evaluate", "nps", "--period", "2026-02", "--registry", str(monthly.folder)]) == 1
+    said = "nps meant something else in 2026-01, and is shown by one definition\n"
     assert capsys.readouterr().err == said
+
+
+def test_each_part_of_a_period_is_judged_by_its_own_definitions(monthly: Frozen) -> None:
+    monthly.freeze("2026-01")
+    monthly.edit("definitions/nps.yaml", "likelihood >= 9", "likelihood >= 7")
+    monthly.freeze("2026-02", now=BEFORE)
+    monthly.edit("definitions/nps.yaml", "likelihood >= 7", "likelihood >= 8")
+    first, second, third = monthly.evaluated(period="2026-Q1")
+    assert [(its.reading.name, its.frozen) for its in (first, second, third)] == [
+        ("2026-01", "2026-01"),
+        ("2026-02", "2026-02"),
+        ("2026-03", None),
+    ]
+    for its in (first, second):
+        [alone] = monthly.evaluated("nps", period=its.reading.name)
+        assert alone.reading.value is not None
+        assert alone.reading == its.reading
+    # A change compares like with like, and not the number of one formula with that of another.
+    assert second.earlier is not None
+    assert (second.earlier.name, second.earlier.value == first.reading.value) == ("2026-01", False)
+
+
+def test_what_was_not_frozen_is_judged_by_the_registry_of_today(home: Frozen) -> None:
+    home.freeze("2026-Q1")
+    home.judge("nps_quarter")
+    home.judge("csat_quarter", "csat")
+    assert [its.frozen for its in home.evaluated(period="2026-Q1")] == [None, None]
+    home.freeze("2026-Q2", now=BEFORE)
+    home.judge("nps_more", "nps")
+    found = {its.threshold.id: its.frozen for its in home.evaluated(period="2026-Q2")}
+    assert found == {"nps_quarter": "2026-Q2", "csat_quarter": "2026-Q2", "nps_more": None}
+    with pytest.raises(Refused, match="threshold 'nps_mor' does not exist; did you mean 'nps_more'"):
+        home.evaluated("nps_mor", period="2026-Q2")
+
+
+def test_a_frozen_threshold_answers_by_any_id_and_after_it_was_deleted(home: Frozen) -> None:
+    home.judge("nps_quarter")
+    home.freeze("2026-Q1")
+    home.edit("thresholds/nps_quarter.yaml", "id: nps_quarter\n", "id: nps_goal\nformerly: [nps_quarter]\n")
+    for name in ("nps_goal", "nps_quarter"):
+        assert [its.threshold.id for its in home.evaluated(name, period="2026-Q1")] == ["nps_quarter"]
+    (home.folder / "thresholds/nps_quarter.yaml").unlink()
+    home.repo.commit({})
+    assert [its.threshold.id for its in home.evaluated("nps_quarter", period="2026-Q1")] == ["nps_quarter"]
+
+
+def test_nothing_frozen_is_judged_where_this_version_writes_other_sql(
+    home: Frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.judge("nps_quarter")
+    home.freeze("2026-Q1")
+    monkeypatch.setattr(readings, "canonical_sql", lambda *_: {"duckdb": "select 1\n"})
+    with pytest.raises(Refused, match="this version writes other SQL for nps than 2026-Q1 was frozen with"):
+        home.evaluated("nps", period="2026-Q1")
 
 
 def test_a_difference_is_shown_from_the_last_frozen_period_too(

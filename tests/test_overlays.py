@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cxgov.api import Loaded, Query, attrition, compile, load, run  # noqa: A004  # the field's word for it
 from cxgov.cli.main import exit_code
 from cxgov.compiler.query import Refused
-from cxgov.evaluation.evaluating import chosen
+from cxgov.evaluation.definitions import chosen
 from cxgov.language.expressions import parse
 from cxgov.language.model import Derived, Dimension, Overlay, Registry
 from tests.support import (

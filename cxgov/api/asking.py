@@ -244,36 +244,40 @@ def evaluate(
     """Where metrics stand by their thresholds, in each bucket of a period, and what their changes mean.
 
     ``wanted`` are ids of thresholds or of metrics; without any it is all thresholds. ``history`` is how many buckets
-    before the judged one the series shows.
+    before the judged one the series shows. Days that are frozen are judged by the definitions and the thresholds that
+    were frozen for them, all others by the registry of today.
 
     Raises:
-        Refused: a threshold or the period does not exist.
+        Refused: a threshold or the period does not exist, or this version writes other SQL than was frozen.
+        Altered: the ledger is not what was written.
         EngineError: the engine does not answer, or the data breaks what its source declares.
     """
-    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415  # as in run
-    from cxgov.evaluation.evaluating import chosen, evaluate  # noqa: PLC0415
+    from cxgov.compiler.periods import named_period  # noqa: PLC0415  # as in run
+    from cxgov.engines.connecting import choose, connect  # noqa: PLC0415
+    from cxgov.evaluation.definitions import parts  # noqa: PLC0415
+    from cxgov.evaluation.evaluating import evaluate  # noqa: PLC0415
 
-    chosen(loaded.registry, tuple(wanted))
+    days = named_period(period, loaded.registry.calendar)
     its = choose(loaded.registry, connection)
-    engine = connect(its, loaded.folder, list(loaded.registry.sources.values()))
+    found = parts(definitions(loaded), tuple(wanted), days, its.engine)
+    engine = connect(its, loaded.folder, [source for part in found for source in part.registry.sources.values()])
     try:
-        at = now or datetime.now(UTC)
-        return evaluate(loaded.registry, engine, tuple(wanted), period=period, history=history, now=at)
+        return evaluate(found, engine, period=period, history=history, now=now or datetime.now(UTC))
     finally:
         engine.close()
 
 
 def frozen_otherwise(loaded: Loaded, evaluation: "Evaluation") -> dict[str, tuple[str, ...]]:
-    """The metrics of an evaluation that meant something else in frozen periods that it shows, and in which.
+    """The metrics of an evaluation that meant something else in other frozen periods that it shows, and in which.
 
-    An evaluation takes what a metric means today throughout, so that its changes compare like with like.
+    A judgement takes one definition throughout, so that its change compares like with like.
     """
     known = definitions(loaded)
     found: dict[str, tuple[str, ...]] = {}
     for its in evaluation.judgements:
         days = [reading.bucket for reading in (*its.series, its.earlier, its.reading) if reading is not None]
         start, end = min(day.start for day in days), max(day.end for day in days)
-        periods = known.frozen_otherwise(its.metric.id, start, end)
+        periods = known.frozen_otherwise(its.metric.id, start, end, its.frozen)
         if periods:
             found[its.metric.id] = tuple(dict.fromkeys((*found.get(its.metric.id, ()), *periods)))
     return found

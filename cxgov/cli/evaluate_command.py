@@ -46,7 +46,8 @@ def command(
 ) -> int:
     """Say where metrics stand by their thresholds, and what their changes mean.
 
-    Without a name all thresholds are judged, in each of their buckets that the period holds whole.
+    Without a name all thresholds are judged, in each of their buckets that the period holds whole. Days that are
+    frozen are judged by the definitions and thresholds that were frozen for them.
     Exit code 1 where a value lies in a band named `breach`.
 
     \b
@@ -62,7 +63,7 @@ def command(
         found = api.evaluate(known, wanted, period=period, connection=connection, history=history)
     warn_of_ends((known.registry, its.threshold.metric) for its in found.judgements)
     for metric, periods in api.frozen_otherwise(known, found).items():
-        click.echo(f"{metric} was frozen with another meaning in {', '.join(periods)}: today's is judged", err=True)
+        click.echo(f"{metric} meant something else in {', '.join(periods)}, and is shown by one definition", err=True)
     if form == "text":
         color = into is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         text = printers.as_text(found, color=color)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from cxgov.compiler.narrowing import renamed
 from cxgov.compiler.overlap_sql import COLUMNS, overlap
-from cxgov.compiler.periods import Bucket, Period, bucket_around, bucket_name, named_period
+from cxgov.compiler.periods import Bucket, Period, bucket_around, bucket_name
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Grain, Query, Refused
 from cxgov.compiler.sql import to_sql
@@ -18,12 +17,12 @@ from cxgov.engines.answering import answer
 from cxgov.engines.protocol import Engine
 from cxgov.evaluation.changes import Change, covariance
 from cxgov.evaluation.completing import complete, estimates
+from cxgov.evaluation.definitions import Part, family
 from cxgov.evaluation.estimates import Estimate
 from cxgov.evaluation.families import Pair, judge_family
 from cxgov.evaluation.judgements import Evaluation, Judgement, Reading
 from cxgov.language.derivation import measured_parts
-from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.lifecycle import instead
+from cxgov.language.diagnostics import listed
 from cxgov.language.model import Band, Calendar, Derived, Metric, Registry, Threshold
 from cxgov.language.paths import route
 from cxgov.language.scopes import source_scope
@@ -54,51 +53,44 @@ class _Asked:
         )
 
 
-def chosen(registry: Registry, wanted: Sequence[str]) -> list[Threshold]:
-    """The thresholds that names mean, each a threshold's id or that of a metric; all where none is named.
-
-    Raises:
-        Refused: a name is neither, or a metric has no threshold.
-    """
-    thresholds = registry.thresholds
-    if not thresholds:
-        raise Refused("the registry has no threshold", "Write a document of kind Threshold.")
-    found: dict[str, Threshold] = {} if wanted else {key: thresholds[key] for key in sorted(thresholds)}
-    old = renamed([*registry.metrics.values(), *thresholds.values()], wanted)
-    for name in (old.get(its, its) for its in wanted):
-        its = [threshold for key, threshold in sorted(thresholds.items()) if name in {key, threshold.metric}]
-        if not its:
-            known = name in registry.metrics
-            if known and registry.metrics[name].status == "retired":
-                fix = f"{instead(registry.metrics, registry.metrics[name]).capitalize()}."
-                raise Refused(f"metric {name!r} is retired", fix)
-            what = f"metric {name!r} has no threshold" if known else f"threshold {name!r} does not exist"
-            raise Refused(
-                f"{what}{'' if known else nearest(name, [*thresholds, *registry.metrics])}",
-                f"Thresholds: {listed(sorted(thresholds))}.",
-            )
-        found |= {threshold.id: threshold for threshold in its}
-    return list(found.values())
-
-
-def evaluate(
-    registry: Registry, engine: Engine, wanted: Sequence[str], *, period: str, history: int, now: datetime
-) -> Evaluation:
+def evaluate(parts: Sequence[Part], engine: Engine, *, period: str, history: int, now: datetime) -> Evaluation:
     """The judgement of every threshold that is asked for, in each bucket of its grain that ends in the period.
 
-    Changes are judged with their whole family, also with members that nobody asked for: a state never depends on
-    what else is shown.
+    ``parts`` are those of the period, each judged by its own definitions throughout, so that a change compares like
+    with like. Changes are judged with their whole family, also with members that nobody asked for: a state never
+    depends on what else is shown.
 
     Raises:
-        Refused: a threshold or the period does not exist, or the period has no whole bucket that any of them judges.
+        Refused: the period has no whole bucket that any of the thresholds judges, or its parts have intervals of
+            several levels.
         EngineError: the engine does not answer, or the data breaks what its source declares.
     """
-    return _Evaluating(registry, engine, history, now).evaluation(chosen(registry, wanted), period)
+    judging = [(_Evaluating(part.registry, engine, history, now, part.frozen), part) for part in parts]
+    found = [judgement for its, part in judging for judgement in its.judgements(part.thresholds, part.period)]
+    if not found:
+        shown = {its.id: its for part in parts for its in part.thresholds}
+        grains = " or ".join(sorted({its.grain for its in shown.values()}))
+        raise Refused(
+            f"no {grains} ends in {parts[0].period.name}, which {listed(list(shown))} "
+            f"judge{'s' if len(shown) == 1 else ''}",
+            "Ask for a longer period, or for other thresholds.",
+        )
+    levels = {its.confidence for its, part in judging if part.thresholds}
+    if len(levels) > 1:
+        raise Refused(f"{period} was frozen with intervals of several levels", "Ask its parts one by one.")
+    order = {identity: i for i, identity in enumerate(dict.fromkeys(its.threshold.id for its in found))}
+    return Evaluation(
+        period=period,
+        confidence=levels.pop(),
+        early=any(its.early for its, _ in judging),
+        judgements=tuple(sorted(found, key=lambda its: (order[its.threshold.id], its.reading.bucket.start))),
+    )
 
 
 class _Evaluating:
-    def __init__(self, registry: Registry, engine: Engine, history: int, now: datetime) -> None:
+    def __init__(self, registry: Registry, engine: Engine, history: int, now: datetime, frozen: str | None) -> None:
         self.registry = registry
+        self.frozen = frozen
         self.engine = engine
         self.history = history
         self.now = now
@@ -110,24 +102,16 @@ class _Evaluating:
         self.known: dict[tuple[_Asked, str], tuple[Estimate, Reading]] = {}
         self.early = False
 
-    def evaluation(self, shown: list[Threshold], name: str) -> Evaluation:
-        period = named_period(name, self.calendar)
-        wanted = [(threshold, bucket) for threshold in shown for bucket in self.whole(threshold, period)]
-        if not wanted:
-            raise Refused(
-                f"no {' or '.join(sorted({its.grain for its in shown}))} ends in {period.name}, "
-                f"which {listed([its.id for its in shown])} judge{'s' if len(shown) == 1 else ''}",
-                "Ask for a longer period, or for other thresholds.",
-            )
+    def judgements(self, thresholds: Sequence[Threshold], period: Period) -> list[Judgement]:
+        wanted = [(threshold, bucket) for threshold in thresholds for bucket in self.whole(threshold, period)]
         shown = list({threshold.id: threshold for threshold, _ in wanted}.values())
         judged = {(threshold.id, bucket): threshold for threshold, bucket in wanted}
         # A family is judged whole, whichever of it is shown.
         for threshold, bucket in wanted:
-            judged |= {(member.id, bucket): member for member in self.family(threshold)}
+            judged |= {(member.id, bucket): member for member in family(self.registry, threshold)}
         self.ask([(threshold, bucket) for (_, bucket), threshold in judged.items()], shown)
         changes = self.changes(judged)
-        judgements = tuple(self.judgement(threshold, bucket, changes) for threshold, bucket in wanted)
-        return Evaluation(period=name, confidence=self.confidence, early=self.early, judgements=judgements)
+        return [self.judgement(threshold, bucket, changes) for threshold, bucket in wanted]
 
     # --- which buckets ---
 
@@ -139,16 +123,6 @@ class _Evaluating:
             found.append(bucket)
             bucket = bucket_around(bucket.end, threshold.grain, self.calendar)
         return [bucket for bucket in found if bucket.end > period.start]
-
-    def family(self, threshold: Threshold) -> list[Threshold]:
-        """The thresholds that are judged together with one, itself among them."""
-        if threshold.family is None:
-            return [threshold]
-        return [
-            other
-            for _, other in sorted(self.registry.thresholds.items())
-            if (other.family, other.grain) == (threshold.family, threshold.grain)
-        ]
 
     def before(self, threshold: Threshold, bucket: Bucket) -> Bucket:
         """The bucket that a change is against."""
@@ -209,7 +183,7 @@ class _Evaluating:
         for (identity, bucket), threshold in judged.items():
             if (identity, bucket) in found:
                 continue
-            members = [its for its in self.family(threshold) if self.at(its, bucket)[0].method != "none"]
+            members = [its for its in family(self.registry, threshold) if self.at(its, bucket)[0].method != "none"]
             pairs = [self.pair(member, bucket) for member in members]
             for member, change in zip(members, judge_family(pairs, self.confidence), strict=True):
                 found[member.id, bucket] = change
@@ -249,6 +223,7 @@ class _Evaluating:
         return Judgement(
             threshold=threshold,
             metric=metric,
+            frozen=self.frozen,
             reading=reading,
             band=band_of(threshold, reading.value),
             reached=reached(threshold, metric, reading.value),

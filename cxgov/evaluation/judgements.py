@@ -32,11 +32,13 @@ class Judgement:
 
     ``band`` is None without a value. ``reached`` says whether the target is met, None where there is no target, no
     value or no better direction. ``earlier`` is what the change is against; ``change`` is None where the metric has
-    no interval, so that nothing can be judged. ``series`` ends with ``reading``, the earliest first.
+    no interval, so that nothing can be judged. ``frozen`` is the period for which the definitions were frozen by which
+    it is judged, None where they are today's. ``series`` ends with ``reading``, the earliest first.
     """
 
     threshold: Threshold
     metric: Metric
+    frozen: str | None = None
     reading: Reading
     band: Band | None
     reached: bool | None

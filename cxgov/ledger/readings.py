@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache, reduce
 from itertools import pairwise
+from typing import Final
 
 from cxgov.compiler.canonical import canonical_query, canonical_sql, filled
 from cxgov.compiler.clock import day_start
@@ -55,6 +56,10 @@ class Reading:
         return {its: closures.clo1(self.registry.metrics[its]) for its in asked if its in self.registry.metrics}
 
 
+# What an object has in its bytes that a threshold judges.
+_JUDGED: Final = b'"kind": "Threshold"'
+
+
 class Definitions:
     """What metrics mean, by period: a ledger, and the registry of today, which is read only where it must answer."""
 
@@ -91,15 +96,38 @@ class Definitions:
             return (self.unfrozen(query),)
         return self._joined(query, registry.calendar, period, self._parts(query, period, frozen))
 
-    def frozen_otherwise(self, metric: str, start: date, end: date) -> tuple[str, ...]:
-        """The frozen periods within some days, half-open, in which a metric meant something else than it does today."""
+    def frozen_otherwise(self, metric: str, start: date, end: date, frozen: str | None = None) -> tuple[str, ...]:
+        """The frozen periods within some days, half-open, in which a metric meant something else than it does today.
+
+        Or than it did in a period that is ``frozen``.
+        """
         if not len(self.ledger):
             return ()
-        registry = self.today()
-        now = Closures(registry).clo1(registry.metrics[metric])
+        if frozen is None:
+            registry = self.today()
+            now = Closures(registry).clo1(registry.metrics[metric])
+        else:
+            now = self._entry(frozen, None).metrics[metric].clo1
         within = self._overlapping(Period(start, end, ""))
         known = [(entry, self.id_in(entry, metric)) for entry in within]
         return tuple(entry.period.id for entry, its in known if its is not None and entry.metrics[its].clo1 != now)
+
+    def in_force(self, period: Period) -> list[tuple[Period, Entry | None]]:
+        """The parts of a period in time's order, each with the entry that was frozen for it, or none."""
+        found: list[tuple[Period, Entry | None]] = []
+        frozen = self._overlapping(period)
+        for start, end in pairwise(_edges(period, frozen)):
+            entry = next((its for its in frozen if its.period.first_day <= start < its.period.after), None)
+            found.append((Period(start, end, period.name), entry))
+        return found
+
+    def judged(self, entry: Entry) -> Reading | None:
+        """The metrics of an entry that thresholds judge, together; None where there are none."""
+        objects = tuple(its for name in entry.metrics.values() if _JUDGED in (its := self.ledger.object(name)).data)
+        if not objects:
+            return None
+        query = Query(metrics=tuple(its.id for its in objects), period=entry.period.id)
+        return Reading(query=query, registry=self._read(objects, entry), entries=(entry,), objects=objects)
 
     def unfrozen(self, query: Query) -> Reading:
         """The reading of the registry of today."""
@@ -151,21 +179,24 @@ class Definitions:
             raise Refused(f"{missing[0]} was not frozen in {entry.period.id}", "Ask a period in which it was.")
         metrics = tuple(str(named[its]) for its in query.metrics)
         names = tuple(entry.metrics[its].object for its in dict.fromkeys(metrics))
+        if names not in self._held:
+            held = tuple(self.ledger.object(entry.metrics[its]) for its in dict.fromkeys(metrics))
+            self._held[names] = (held, self._read(held, entry))
+        objects, registry = self._held[names]
+        asked = replace(query, metrics=metrics)
+        if query.period == entry.period.id and query.as_of is None:
+            asked = replace(asked, as_of=entry.period.edges.as_of)
+        return Reading(query=asked, registry=registry, entries=entries, objects=objects)
+
+    def _read(self, objects: tuple[Frozen, ...], entry: Entry) -> Registry:
         try:
-            if names not in self._held:
-                held = tuple(self.ledger.object(entry.metrics[its]) for its in dict.fromkeys(metrics))
-                self._held[names] = (held, registry_of(held))
+            return registry_of(objects)
         except ValueError as error:
             programs = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
             raise Refused(
                 f"what {entry.period.id} froze cannot be read together: {error}",
                 f"Ask the metrics one by one; if that says the same, install {programs}.",
             ) from error
-        objects, registry = self._held[names]
-        asked = replace(query, metrics=metrics)
-        if query.period == entry.period.id and query.as_of is None:
-            asked = replace(asked, as_of=entry.period.edges.as_of)
-        return Reading(query=asked, registry=registry, entries=entries, objects=objects)
 
     # --- several ---
 
@@ -175,11 +206,8 @@ class Definitions:
 
     def _parts(self, query: Query, period: Period, frozen: list[Entry]) -> list[tuple[date, date, Reading]]:
         """The days of a period with what answers for them; each frozen period by itself, as of its own closing."""
-        edges = {period.start, period.end}
-        for entry in frozen:
-            edges |= {max(entry.period.first_day, period.start), min(entry.period.after, period.end)}
         found: list[tuple[date, date, Reading]] = []
-        for start, end in pairwise(sorted(edges)):
+        for start, end in pairwise(_edges(period, frozen)):
             holding = [its for its in frozen if its.period.first_day <= start < its.period.after]
             reading = self._one(query, holding[0]) if holding else self.unfrozen(query)
             before = found[-1][2] if found else None
@@ -219,6 +247,14 @@ class Definitions:
 
 class Drifted(Refused):
     """This version writes other SQL than was frozen, and the question is not the one that was frozen with it."""
+
+
+def _edges(period: Period, frozen: Iterable[Entry]) -> list[date]:
+    """The days on which a period begins and ends, and those within it on which a frozen one does."""
+    found = {period.start, period.end}
+    for entry in frozen:
+        found |= {max(entry.period.first_day, period.start), min(entry.period.after, period.end)}
+    return sorted(found)
 
 
 def _together(one: Reading, other: Reading) -> Reading:

@@ -64,7 +64,7 @@ def _block(judgements: Sequence[Judgement], confidence: float, *, color: bool) -
     lines += _field("bands", [band_words(threshold)])
     lines += _field("who", ["; ".join(f"{role}: {name}" for role, name in who_words(judgements[0]))])
     lines += _field("playbook", [threshold.playbook] if threshold.playbook else [])
-    lines += _field("threshold", [f"{threshold.id} {threshold.version}"])
+    lines += _field("threshold", [_definition_words(judgements)])
     return "\n".join(lines)
 
 
@@ -77,8 +77,16 @@ def _field(label: str, said: Sequence[str]) -> list[str]:
 
 
 def _by_threshold(judgements: Sequence[Judgement]) -> Iterator[list[Judgement]]:
-    for _, its in groupby(judgements, key=lambda judgement: judgement.threshold.id):
+    # What was frozen for one of the periods may have other bands, or be of another formula, than what is next to it.
+    for _, its in groupby(judgements, key=lambda judgement: (judgement.threshold, judgement.metric)):
         yield list(its)
+
+
+def _definition_words(judgements: Sequence[Judgement]) -> str:
+    """By which threshold it is judged, and for which periods that was frozen."""
+    threshold = judgements[0].threshold
+    frozen = list(dict.fromkeys(its.frozen for its in judgements if its.frozen is not None))
+    return f"{threshold.id} {threshold.version}" + (f", as frozen for {', '.join(frozen)}" if frozen else "")
 
 
 # --- JSON ---
@@ -114,6 +122,7 @@ def _judgement_row(judgement: Judgement) -> dict[str, Any]:
                 "informed": list(raci.informed),
             },
         },
+        "frozen": judgement.frozen,
         "reading": _reading_row(judgement.reading),
         "band": None if judgement.band is None else judgement.band.name,
         "breached": judgement.breached,
@@ -197,7 +206,7 @@ def _section(judgements: Sequence[Judgement], confidence: float) -> list[str]:
         parts.append("\n".join([first, "", *(f"- {escaped(line)}" for line in said)]))
     who = [(role, name) for role, name in who_words(judgements[0])]
     who += [("playbook", threshold.playbook)] if threshold.playbook else []
-    who.append(("threshold", f"{threshold.id} {threshold.version}"))
+    who.append(("threshold", _definition_words(judgements)))
     parts.append(_series(judgements, confidence))
     parts.append("\n".join(f"- {role}: {escaped(name)}" for role, name in who))
     return parts
