@@ -235,6 +235,22 @@ def test_a_metric_without_time_is_restated_with_its_numbers(home: Frozen) -> Non
     assert numbers["old_n"] == numbers["new_n"]
 
 
+def test_what_rested_on_a_metric_keeps_no_old_part(home: Frozen) -> None:
+    """A sum whose formula has moved on since still has the part in it that is restated."""
+    text = (home.folder / "definitions/csat.yaml").read_text(encoding="utf-8").partition("source:")[0]
+    text = text.replace("id: csat", "id: both").replace("CSAT, top two boxes", "Both")
+    text += "measure: {derived: nps + csat}\nunit: points\ndirection: neither\ndimensions: [channel]\n"
+    home.repo.commit({"metrics/definitions/both.yaml": text})
+    home.freeze("2026-Q1")
+    home.edit("definitions/both.yaml", "derived: nps + csat", "derived: csat + 1")
+    home.edit(NPS, "likelihood >= 9", "likelihood >= 7")
+    with pytest.raises(Refused, match="both would rest on what is restated and keep the old reading") as refused:
+        restate(home.folder, "2026-Q1", ["nps"], reason="x")
+    assert refused.value.fix == "Name them too: `cxgov restate 2026-Q1 nps both`."
+    home.restate("2026-Q1", "nps", "both")
+    assert "nps" not in asked(home, "both", period="2026-Q1").compiled.body
+
+
 # --- bytes that are no entry ---
 
 

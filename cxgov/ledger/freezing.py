@@ -99,6 +99,7 @@ def restate(
     _both_ids(registry, last, metrics)
     reaching = reached(registry)
     resting = {its for identity in metrics for its in reaching.get(("Metric", identity), ())}
+    resting |= {its for its in last.metrics if _rested(ledger, last, its, metrics)}
     moved = _moved(registry, ledger, last, sorted({*metrics, *resting}))
     same = sorted(set(metrics) - moved)
     if same:
@@ -128,6 +129,12 @@ def restate(
         difference=difference,
     )
     return Freezing(entry=entry, objects={objects[its].name: objects[its].data for its in metrics if its in objects})
+
+
+def _rested(ledger: Ledger, last: Entry, identity: str, metrics: tuple[str, ...]) -> bool:
+    """Whether a metric rested on others when it was frozen; what it rests on now may be something else."""
+    documents = ledger.object(last.metrics[identity]).documents
+    return identity not in metrics and any(its["kind"] == "Metric" and its["id"] in metrics for its in documents)
 
 
 def _stays(calendar: Calendar, its: FrozenPeriod) -> None:
