@@ -251,6 +251,28 @@ def test_what_rested_on_a_metric_keeps_no_old_part(home: Frozen) -> None:
     assert "nps" not in asked(home, "both", period="2026-Q1").compiled.body
 
 
+def test_what_was_only_worded_otherwise_keeps_nothing_apart(home: Frozen) -> None:
+    """One number whichever metrics stand beside it: other words of a source refuse no question."""
+    home.freeze("2026-Q1")
+    home.edit("sources/survey_responses.yaml", "One row for every", "A row for each")
+    home.edit(NPS, "likelihood >= 9", "likelihood >= 7")
+    home.restate("2026-Q1", "nps")
+    both = asked(home, "nps", "csat", period="2026-Q1")
+    assert both.standing is Standing.CERTIFIED
+    assert both.compiled.body != asked(home, "csat", "nps", period="2026-Q1").compiled.body
+    assert "likelihood >= 7" in both.compiled.body
+    assert answer_of(home, both.sql) is Answer.VALID
+
+
+def test_what_means_something_else_is_not_asked_beside_it(home: Frozen) -> None:
+    home.freeze("2026-Q1")
+    home.edit("sources/survey_responses.yaml", "relation: survey_responses", "relation: survey_answers")
+    home.edit("registry.yaml", "survey_responses", "survey_answers")
+    home.restate("2026-Q1", "nps")
+    with pytest.raises(Refused, match="what 2026-Q1 froze cannot be read together: Source survey_responses is not"):
+        asked(home, "nps", "csat", period="2026-Q1")
+
+
 # --- bytes that are no entry ---
 
 

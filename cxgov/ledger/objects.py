@@ -23,6 +23,8 @@ from cxgov.meaning.documents import kind_of, plain
 MAX_OBJECT: Final = 4 * 1024 * 1024
 # What the compiler reads of the document of kind Registry; the rest of it can change under a frozen metric.
 _SETTINGS: Final = ("calendar", "confidence", "dialects", "exclusions", "id", "kind", "apiVersion")
+# What judges or narrows a metric is not part of its closure, which tells of everything else whether it means the same.
+_BESIDE: Final = frozenset({"Threshold", "Overlay"})
 # Whatever the others say of it, a registry that is built again needs these.
 _UNSAID: Final = {"version": "0.0.0", "title": "As it was frozen", "owner": "frozen"}
 
@@ -132,33 +134,50 @@ def read_object(data: bytes) -> Frozen:
 def registry_of(objects: Iterable[Frozen]) -> Registry:
     """The registry that the metrics of some objects had.
 
+    What was only worded otherwise in some of them is one document; what any metric would mean otherwise by it is not.
+
     Raises:
         ValueError: the documents cannot be read by this version, or two objects hold other ones of one name.
     """
-    documents: dict[str, dict[str, Any]] = {}
-    for its in objects:
+    held = list(objects)
+    copies: dict[str, list[tuple[bool, dict[str, Any]]]] = {}
+    for its in held:
         for document in its.documents:
-            name = f"{document['kind']}-{document['id']}.yaml"
-            documents[name] = _joined(documents.get(name), dict(document))
+            own = (document["kind"], document["id"]) == ("Metric", its.id)
+            copies.setdefault(f"{document['kind']}-{document['id']}.yaml", []).append((own, dict(document)))
+    documents = {name: _joined(rows) for name, rows in copies.items()}
     files = {
         # JSON shows what the language wants escaped.
         name: seen(
             canonical_json({**_UNSAID, **document} if document["kind"] == "Registry" else document).decode()
         ).encode()
-        for name, document in documents.items()
+        for name, (document, _) in documents.items()
     }
-    return rebuilt(files)
+    registry = rebuilt(files)
+    differing = [name for name, (_, alike) in documents.items() if not alike]
+    if differing:
+        closures = Closures(registry)
+        if any(closures.clo1(registry.metrics[its.id]) != its.clo1 for its in held):
+            raise ValueError(f"{differing[0].removesuffix('.yaml').replace('-', ' ')} is not the same in all")
+    return registry
 
 
-def _joined(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
-    """A document of two objects, each of which names of other metrics only its own."""
-    if one is None or one == other:
-        return other
-    shared = ("metrics", "thresholds") if other["kind"] in {"Exclusion", "Overlay"} else ()
-    if {**one, **dict.fromkeys(shared)} != {**other, **dict.fromkeys(shared)}:
-        raise ValueError(f"{other['kind']} {other['id']} is not the same in both")
-    lists = {name: sorted({*one.get(name, []), *other.get(name, [])}) for name in shared}
-    return {name: value for name, value in {**other, **lists}.items() if value != []}
+def _joined(copies: Iterable[tuple[bool, dict[str, Any]]]) -> tuple[dict[str, Any], bool]:
+    """One of the copies of a document, and whether all are alike.
+
+    Some name of other metrics only those of their own object. A metric's own object has the copy that counts, and of
+    others it is the same one whatever their order.
+    """
+    rows = list(copies)
+    its = rows[0][1]
+    shared = ("metrics", "thresholds") if its["kind"] in {"Exclusion", "Overlay"} else ()
+    lists = {name: sorted({each for _, row in rows for each in row.get(name, [])}) for name in shared}
+    bare = [(own, canonical_json({**row, **dict.fromkeys(shared)}), row) for own, row in rows]
+    alike = len({data for _, data, _ in bare}) == 1
+    if not alike and its["kind"] in _BESIDE:
+        raise ValueError(f"{its['kind']} {its['id']} is not the same in all")
+    *_, row = max(bare, key=lambda copy: copy[:2])
+    return {name: value for name, value in {**row, **lists}.items() if value != []}, alike
 
 
 def _values(value: Any) -> Any:
