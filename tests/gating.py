@@ -90,7 +90,6 @@ class Repo:
     def commit(self, *made: Document, who: str = "root", message: str = "change", **written: bytes) -> str:
         """Commits a whole registry."""
         if made:
-            self.git("rm", "-rq", "--cached", "--ignore-unmatch", "metrics")
             for path in (self.folder / "metrics").glob("*") if (self.folder / "metrics").exists() else ():
                 if path.is_file():
                     path.unlink()

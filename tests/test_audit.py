@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -511,13 +512,11 @@ def test_what_is_wrong_on_disk_alone(governed: Governed, what: str, tmp_path: Pa
 
 
 KILLED: Final = """
-import os, signal, sys
-from datetime import datetime
+import os, pickle, signal, sys
 from pathlib import Path
-from cxgov.api import freeze
 from cxgov.ledger.folder import write_freezing
 metrics, at = Path(sys.argv[1]), int(sys.argv[2])
-made = freeze(metrics, "2026-Q4", now=datetime.fromisoformat("2026-01-02T00:00:00Z"))
+made = pickle.load(sys.stdin.buffer)
 count = 0
 def ended(event, arguments):
     global count
@@ -549,11 +548,12 @@ def test_a_killed_freeze_leaves_nothing_that_is_called_good_and_cannot_be_read(g
     governed.sign("ana", "bob")
     governed.merge()
     governed.git("checkout", "-q", "main")
+    made = pickle.dumps(freeze(governed.metrics, "2026-Q4", now=THEN))
     done, at = False, 0
     while not done:
         at += 2
         command = [sys.executable, "-c", KILLED, str(governed.metrics), str(at)]
-        ended = subprocess.run(command, capture_output=True, check=False, env=dict(os.environ))
+        ended = subprocess.run(command, input=made, capture_output=True, check=False, env=dict(os.environ))
         assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr.decode()
         done = ended.returncode == 0
         found = audit(governed.metrics, kept=[digest], now=datetime.fromisoformat(NOW))

@@ -618,8 +618,35 @@ WORDS = [
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_any_word_can_be_a_name(make: Maker, word: str) -> None:
+def test_any_word_can_be_a_name(quick: Maker, word: str) -> None:
     """Columns, dimensions, entities, metrics and sources may have names that engines reserve or the statement uses."""
+    documents, data = named(word)
+    world = quick(documents, data)
+    asked = {
+        "by": (word, f"{word}_.{word}"),
+        "where": f"{word} = 'v' or {word}_.{word} = 'o'",
+        "stats": "none",
+        **QUARTER,
+    }
+    assert world.rows(f"m_{word}", **asked) == (("v", "o", 100.0), ("w", "o", 0.0), (None, "o", 0.0))
+    assert world.rows(word, by=(f"{word}_.{word}",), stats="none", **QUARTER) == (("o", 2),)
+    months = world.rows(f"m_{word}", word, by=(f"{word}_.{word}",), grain="month", stats="none", **QUARTER)
+    assert [row[3:] for row in months] == [(None, 0), (100 / 3, 2), (None, 0)]
+    for dialect in DIALECTS:
+        world.compile(dialect, f"m_{word}", grain="month", **asked)
+
+
+def test_a_connection_shows_relations_of_any_name(make: Maker) -> None:
+    """Each word is a relation with a column of its own name, all of them behind one question."""
+    made = [named(word) for word in WORDS]
+    documents = [its for documents, _ in made for its in documents]
+    data = {name: rows for _, rows_of in made for name, rows in rows_of.items()}
+    found = make(documents, data).rows(*WORDS, stats="none", **QUARTER)
+    assert found == ((2,) * len(WORDS),)
+
+
+def named(word: str) -> tuple[list[Document], dict[str, Rows]]:
+    """Two sources and two metrics with names and columns of a word, and their rows."""
     owner = f"{word}_owner"
     documents = [
         source(owner, {"id": "integer", word: "text?"}, entities={"it": {"key": ["id"]}}, dimensions={word: word}),
@@ -642,19 +669,7 @@ def test_any_word_can_be_a_name(make: Maker, word: str) -> None:
         owner: [{"id": 1, word: "o"}],
         word: [{"id": i, "happened": NOON, word: value, "key": 1} for i, value in enumerate(["v", "w", None])],
     }
-    world = make(documents, data)
-    asked = {
-        "by": (word, f"{word}_.{word}"),
-        "where": f"{word} = 'v' or {word}_.{word} = 'o'",
-        "stats": "none",
-        **QUARTER,
-    }
-    assert world.rows(f"m_{word}", **asked) == (("v", "o", 100.0), ("w", "o", 0.0), (None, "o", 0.0))
-    assert world.rows(word, by=(f"{word}_.{word}",), stats="none", **QUARTER) == (("o", 2),)
-    months = world.rows(f"m_{word}", word, by=(f"{word}_.{word}",), grain="month", stats="none", **QUARTER)
-    assert [row[3:] for row in months] == [(None, 0), (100 / 3, 2), (None, 0)]
-    for dialect in DIALECTS:
-        world.compile(dialect, f"m_{word}", grain="month", **asked)
+    return documents, data
 
 
 def test_metrics_whose_names_meet_keep_their_values(make: Maker) -> None:
@@ -727,7 +742,7 @@ def test_a_relation_may_have_the_name_of_a_part_of_the_statement(tmp_path: Path,
         " ",
     ],
 )
-def test_a_text_stays_what_it_is(make: Maker, text: str) -> None:
+def test_a_text_stays_what_it_is(quick: Maker, text: str) -> None:
     """Quotes, backslashes, signs of other languages and of drivers in a literal are that text on every engine."""
     literal = "'" + text.replace("'", "''") + "'"
     documents = [
@@ -744,7 +759,9 @@ def test_a_text_stays_what_it_is(make: Maker, text: str) -> None:
         ),
         metric("all_", {"count": "rows"}, source="tickets", time="opened_at", dimensions=["kind", "same"]),
     ]
-    world = make(documents, {"tickets": [ticket(1, kind=text), ticket(2, kind=text + "x"), ticket(3, kind="x" + text)]})
+    world = quick(
+        documents, {"tickets": [ticket(1, kind=text), ticket(2, kind=text + "x"), ticket(3, kind="x" + text)]}
+    )
     assert world.rows("n", by=("kind",), stats="none", **QUARTER) == ((text, 1),)
     assert world.value("all_", where=f"kind = {literal}", **QUARTER) == 1
     assert world.rows("all_", by=("same",), stats="none", **QUARTER) == ((False, 2), (True, 1))

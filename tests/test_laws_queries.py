@@ -399,7 +399,7 @@ def test_a_cell_is_what_its_rows_give(quick: Maker, setting: Setting) -> None:
             assert key in found or shown(its, rows)[1] == 0, (identity, key)
 
 
-@OFTEN
+@settings(OFTEN, max_examples=30)  # each of which asks every metric alone, and all of them twice
 @given(setting=SETTINGS)
 def test_companions_do_not_move_a_value(quick: Maker, setting: Setting) -> None:
     """A metric's cells depend neither on which others are asked beside it nor on their order; added lines are empty."""

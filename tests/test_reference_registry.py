@@ -4,9 +4,10 @@ What the survey's metrics must be is said by plain Python over its rows, in `rel
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -119,15 +120,19 @@ EARLIER, LATER = ("2026-04-01", "2026-07-01"), ("2026-07-01", "2026-10-01")
 PATHS = {"channel": "channel", "region": "customer.region", "tier": "customer.tier"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Panel:
     """The registry with the demo in its own size, and the survey's rows."""
 
     loaded: Loaded
     survey: Survey
 
-    def asked(self, metric: str, start: str, end: str, part: Part = None) -> Estimate:
-        """What the compiled statement answers."""
+    @cached_property
+    def asked(self) -> Callable[..., Estimate]:
+        """What is answered to a metric, a span of days and a part, each question asked once."""
+        return cache(self._asked)
+
+    def _asked(self, metric: str, start: str, end: str, part: Part = None) -> Estimate:
         where = part and f"{PATHS[part[0]]} = '{part[1]}'"
         first, after = map(date.fromisoformat, (start, end))
         asked = Query(metrics=(metric,), start=first, end=after, where=where, stats="full")
