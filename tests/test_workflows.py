@@ -3,6 +3,8 @@
 The one step that is not run is the installation: the environment's own cxgov stands in its place.
 """
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -12,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 import yaml
 
+from cxgov.cli.main import exit_code
 from cxgov.forge import files
 from cxgov.forge.comments import TAG
 from tests.forge_server import BOT, REPOSITORY, TOKEN, Forge, serving
@@ -26,6 +30,8 @@ ROOT: Final = Path(__file__).parents[1]
 WORKFLOWS: Final = ROOT / ".github/workflows"
 PINNED: Final = re.compile(r"[a-z-]+/[a-z-]+@[0-9a-f]{40}")
 INSTALL: Final = "python -m pip install --quiet ."
+# A command of ours that asks nothing of a shell.
+OURS: Final = re.compile(r"cxgov( [a-z-]+)+\n?")
 
 
 # --- a runner ---
@@ -42,7 +48,9 @@ class Ran:
 
 
 class Actions:
-    """GitHub Actions, as far as our workflows need them."""
+    """GitHub Actions, as far as our workflows need them; ``shell`` runs every command in a process of its own."""
+
+    shell = False
 
     def __init__(self, folder: Path, remote: Path, forge: Forge) -> None:
         self.folder, self.remote, self.forge = folder, remote, forge
@@ -103,12 +111,29 @@ class Actions:
             **{name: resolved(str(value), known) for name, value in step.get("env", {}).items()},
         }
         assert "${{" not in step["run"]
-        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-        done = subprocess.run(
-            command, cwd=here / "work", env=environment, capture_output=True, text=True, check=False, timeout=120
-        )
-        ran.code = done.returncode
-        ran.out += done.stdout + done.stderr
+        run = shell if self.shell or not OURS.fullmatch(step["run"]) else within
+        ran.code, out = run(step["run"], here / "work", environment)
+        ran.out += out
+
+
+def shell(command: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code and output of a command as GitHub runs it."""
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def within(command: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """The same of a command of ours, without starting a process for each."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, environment, clear=True),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = exit_code(command.split()[1:])
+    return code, out.getvalue() + err.getvalue()
 
 
 def resolved(text: str, known: Mapping[str, str]) -> str:
@@ -639,3 +664,30 @@ def test_a_request_whose_run_is_not_found_is_said(world: World) -> None:
     assert found.code == 2
     assert "request #5 has no run of cxgov-gate.yml" in found.out
     assert world.forge.rerun == [2]
+
+
+# --- a process of its own ---
+
+
+@pytest.mark.parametrize("job", ["gate", "audit", "comment", "rerun"])
+def test_a_command_in_a_process_of_its_own_says_the_same(world: World, job: str) -> None:
+    """The other tests run commands of ours within this process; here each is run as GitHub does, beside that."""
+    world.forge.reviews[5] = approved(world)[:1]
+    head = head_of(world)
+    span = merged(world) if job == "audit" else ("", "")
+    found = []
+    for world.actions.shell in (True, False):
+        world.forge.comments.clear()
+        match job:
+            case "gate":
+                ran = world.gate(5)
+            case "audit":
+                ran = push(world, *span)
+            case "comment":
+                ran = comment(world, "### approved\n")
+            case _:
+                ran = rerun(world, "1" * 40)
+        assert ran.out
+        found.append((ran.code, re.sub(r"[0-9a-f]{32}\b", "TOKEN", ran.out), ran.summary, ran.outputs))
+    assert found[0] == found[1]
+    assert (found[0][0], head[:12] in found[0][1]) == {"gate": (1, True), "audit": (1, False)}.get(job, (0, False))
