@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from cxgov.compiler.chain_sql import Step, said
-from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.dialect import Dialect
+from cxgov.compiler.dialects import dialect_named
 from cxgov.compiler.plan import Plan
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Query

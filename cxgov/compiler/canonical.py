@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from cxgov.compiler.clock import Open, bound
-from cxgov.compiler.dialects import clock_text
+from cxgov.compiler.dialect import clock_text
 from cxgov.compiler.plan import Chain, Plan, Roll, Scan
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Query

@@ -21,7 +21,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.dialect import Dialect
 from cxgov.compiler.measures import MICROSECONDS
 from cxgov.compiler.plan import Chain, Roll, Scan
 from cxgov.compiler.scalars import Scalars

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.dialect import Dialect
 from cxgov.compiler.query import Refused
 from cxgov.compiler.trees import Node, case, cast, is_null, number, string
 from cxgov.language.expressions import Expr, names

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from cxgov.compiler.chain_sql import ChainSql
-from cxgov.compiler.dialects import Dialect
+from cxgov.compiler.dialect import Dialect
 from cxgov.compiler.plan import Component, Plan, Scan, Split, Table
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import (

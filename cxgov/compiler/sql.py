@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from cxgov.compiler.chain_checks import chain_checks
 from cxgov.compiler.chain_sql import STEPS
-from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.dialect import Dialect
+from cxgov.compiler.dialects import dialect_named
 from cxgov.compiler.interval_sql import Line, bounds, standard_error
 from cxgov.compiler.moments_sql import MomentsSql
 from cxgov.compiler.plan import Component, Output, Plan, normal_quantile

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from cxgov.compiler.chains import takes
-from cxgov.compiler.dialects import Dialect, dialect_named
+from cxgov.compiler.dialect import Dialect
+from cxgov.compiler.dialects import dialect_named
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.sql import dialect_text
 from cxgov.compiler.trees import Node, conjunction, disjunction, is_null, number, select, string
