@@ -12,11 +12,12 @@ import click
 
 from cxgov.api import validate
 from cxgov.cli.main import COMMANDS, commands
-from cxgov.language import expressions
+from cxgov.language import parsing
 from cxgov.language.diagnostics import Rule, visible
-from cxgov.language.expressions import FUNCTIONS, ExpressionError, parse
+from cxgov.language.expressions import FUNCTIONS, ExpressionError
 from cxgov.language.linking import DIMENSION_TYPES, KEY_TYPES
 from cxgov.language.loading import load
+from cxgov.language.parsing import parse
 from cxgov.language.report_links import certified
 from cxgov.language.rules import RULES
 from cxgov.language.scopes import source_scope
@@ -115,14 +116,14 @@ def filled(part: str, values: dict[str, str]) -> str:
 def language_page() -> str:
     """The reference of the language."""
     assert list(_FUNCTIONS) == list(FUNCTIONS)
-    grammar = (expressions.__doc__ or "").split("\n\n")[-1]
+    grammar = (parsing.__doc__ or "").split("\n\n")[-1]
     functions = [(f"`{name}`", _arguments(*FUNCTIONS[name]), meaning) for name, meaning in _FUNCTIONS.items()]
     values = {
         "grammar": fenced("text", "\n".join(line[4:] for line in grammar.rstrip().splitlines())),
         "functions": table(("function", "takes", "gives"), functions),
         "refusals": refusals(),
-        "depth": str(expressions.MAX_DEPTH),
-        "tokens": f"{expressions.MAX_TOKENS:,}",
+        "depth": str(parsing.MAX_DEPTH),
+        "tokens": f"{parsing.MAX_TOKENS:,}",
         "dimension_types": _listed(DIMENSION_TYPES),
         "key_types": _listed(KEY_TYPES),
         **{kind.lower(): kind_section(kind) for kind in KINDS},

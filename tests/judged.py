@@ -10,8 +10,8 @@ from cxgov.evaluation.changes import Change, State
 from cxgov.evaluation.evaluating import band_of, reached
 from cxgov.evaluation.judgements import Evaluation, Judgement, Reading
 from cxgov.language.diagnostics import Place
-from cxgov.language.expressions import parse
 from cxgov.language.model import Band, Metric, NetShare, Raci, Threshold
+from cxgov.language.parsing import parse
 
 HERE: Final = Place("x.yaml", 1, 1)
 HOSTILE: Final = "a|b `c` <script>alert(1)</script> @council #12 &amp; ]]> \x1b[31m\n# x \u202e *d* ~~e~~ [f](g) $h$ \\"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxgov.language.classes import CHANGE_CLASSES
-from cxgov.language.expressions import canonical, parse
+from cxgov.language.expressions import canonical
+from cxgov.language.parsing import parse
 from cxgov.meaning.classes import at_least, class_of
 from cxgov.meaning.digests import Closures, doc1, encoded, gov1, rfc8785_of, sem1
 from cxgov.meaning.documents import documents

@@ -12,7 +12,8 @@ import pytest
 
 from cxgov.api import Query, Refused, freeze, load, restate, statements, verify
 from cxgov.cli.main import exit_code
-from cxgov.language.expressions import canonical, parse, write
+from cxgov.language.expressions import canonical, write
+from cxgov.language.parsing import parse
 from cxgov.ledger.certificates import Standing, Statement
 from cxgov.ledger.forms import canonical_json
 from cxgov.ledger.verifying import Answer

@@ -15,8 +15,9 @@ import yaml
 
 from cxgov.api import read_tree, validate
 from cxgov.language.diagnostics import Diagnostic
-from cxgov.language.expressions import MAX_DEPTH, ExpressionError, parse
+from cxgov.language.expressions import ExpressionError
 from cxgov.language.loading import load
+from cxgov.language.parsing import MAX_DEPTH, parse
 from cxgov.language.reader import MAX_BYTES, read
 from cxgov.language.reader import MAX_DEPTH as MAX_YAML_DEPTH
 

@@ -16,7 +16,8 @@ from cxgov.compiler.dialects import dialect_named
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.sql import dialect_text
 from cxgov.compiler.trees import select
-from cxgov.language.expressions import Expr, canonical, parse, write
+from cxgov.language.expressions import Expr, canonical, write
+from cxgov.language.parsing import parse
 from cxgov.language.scopes import column_scope
 from cxgov.language.typecheck import TypeMismatch, infer
 from tests.support import assert_same, execute, into_duckdb, into_postgres, registry_of, source

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from cxgov.api import Query, Refused
 from cxgov.compiler.planning import plan
 from cxgov.compiler.sql import to_sql
-from cxgov.language.expressions import Expr, parse
+from cxgov.language.expressions import Expr
 from cxgov.language.loading import load
 from cxgov.language.model import Aggregate, Measure, Metric, NetShare, Ratio, Registry, Share
+from cxgov.language.parsing import parse
 from tests.support import DIALECTS, Document, Maker, World, by_key, metric, same, source, tree
 
 Draw = st.DrawFn

@@ -13,8 +13,8 @@ from cxgov.api import Loaded, Query, attrition, compile, load, run  # noqa: A004
 from cxgov.cli.main import exit_code
 from cxgov.compiler.query import Refused
 from cxgov.evaluation.definitions import chosen
-from cxgov.language.expressions import parse
 from cxgov.language.model import Derived, Dimension, Overlay, Registry
+from cxgov.language.parsing import parse
 from tests.support import (
     DIALECTS,
     LATER,

@@ -28,9 +28,10 @@ from cxgov.compiler.plan import Chain, Component, Linear, Moments, Output, Plan,
 from cxgov.compiler.query import GRAINS, Query, Refused
 from cxgov.language.derivation import measured_parts
 from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.expressions import Expr, ExpressionError, canonical, names, parse, write
+from cxgov.language.expressions import Expr, ExpressionError, canonical, names, write
 from cxgov.language.lifecycle import instead
 from cxgov.language.model import Calendar, Column, Derived, Metric, Registry, Sampling, Source
+from cxgov.language.parsing import parse
 from cxgov.language.paths import Hop, PathError, Route, route
 from cxgov.language.scopes import column_scope, inlined, source_scope
 from cxgov.language.typecheck import Named, infer

@@ -12,8 +12,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cxgov.language.diagnostics import Diagnostic, Place, Rule, listed, nearest
-from cxgov.language.expressions import KEYWORDS, UNITS, Expr, ExpressionError, parse
+from cxgov.language.expressions import Expr, ExpressionError
 from cxgov.language.model import Column
+from cxgov.language.parsing import KEYWORDS, UNITS, parse
 from cxgov.language.reader import Map, Mark, place_of
 from cxgov.language.rules import EXPRESSION, NAME, TYPE, VALUE
 
