@@ -13,7 +13,8 @@ import duckdb
 import psycopg
 
 from cxgov.api import Compiled, Loaded, Query, Result, compile, run  # noqa: A004  # the field's word for it
-from cxgov.compiler.sql import ResultColumn, data_checks
+from cxgov.compiler.data_checks import data_checks
+from cxgov.compiler.sql import ResultColumn
 from cxgov.language.loading import load
 from cxgov.language.model import Registry, Source
 

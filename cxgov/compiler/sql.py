@@ -1,4 +1,4 @@
-"""A plan to the SQL of a dialect: common table expressions that say what they are, and the checks of the data.
+"""A plan to the SQL of a dialect: common table expressions that say what they are.
 
 buckets                    the period's buckets, from the calendar
 <source>_by_<time>         one scan of a source: what is counted, by bucket and dimension
@@ -13,7 +13,6 @@ from typing import Final
 
 from sqlglot import exp
 
-from cxgov.compiler.chain_checks import chain_checks
 from cxgov.compiler.chain_sql import STEPS
 from cxgov.compiler.dialect import Dialect
 from cxgov.compiler.dialects import dialect_named
@@ -45,14 +44,6 @@ class ResultColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class DataCheck:
-    """A statement that counts rows which the data must not have, and what is wrong where it finds any."""
-
-    sql: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Compiled:
     """One statement with its result's columns and the plan that it was made from; ``body`` is it without its header."""
 
@@ -74,11 +65,6 @@ def to_sql(plan: Plan, dialect_name: str) -> Compiled:
     body = f"{dialect_text(dialect, statement.tree())}\n"
     note = f"\n-- {_SINGLE_CELLS}" if plan.tells_hidden else ""
     return Compiled(f"{header(plan)}{note}\n{body}", body, dialect.name, tuple(statement.columns()), plan)
-
-
-def data_checks(compiled: Compiled) -> tuple[DataCheck, ...]:
-    """The checks that the rows of a question are held to before it is answered."""
-    return tuple(_Statement(compiled.plan, dialect_named(compiled.dialect)).checks())
 
 
 def dialect_text(dialect: Dialect, tree: exp.Expr) -> str:
@@ -362,32 +348,6 @@ class _Statement:
 
     def type_of(self, formula: Expr) -> str:
         return infer(formula, self.types).name
-
-    def checks(self) -> list[DataCheck]:
-        """What the rows of this question must not hold."""
-        found = []
-        for scan in self.plan.scans:
-            its = ScanSql(self.plan, scan, self.dialect, self.names.__getitem__)
-            for column, ranges in scan.missing:
-                message = f"rows of {scan.source.id} have a {column.name} that the clock of {column.zone} never showed"
-                fix = "correct them, or declare missing: forward"
-                counted = dialect_text(self.dialect, its.never_shown(column, ranges))
-                found.append(DataCheck(counted, f"{message}: {fix}"))
-            required = its.required()
-            if required:
-                message = f"rows of {scan.source.id} are NULL where {', '.join(required)} is declared never to be"
-                fix = "correct them, or declare nullable: true"
-                found.append(DataCheck(dialect_text(self.dialect, its.unexpected_nulls(required)), f"{message}: {fix}"))
-            if scan.tables:
-                joined = " and ".join(dict.fromkeys(table.source.id for table in scan.tables))
-                message = f"rows of {scan.source.id} would be counted again, as a key of {joined} stands more than once"
-                found.append(
-                    DataCheck(dialect_text(self.dialect, its.multiplied()), f"{message}: `cxgov check` says where")
-                )
-            if scan.chain is not None:
-                steps = ScanSql(self.plan, scan, self.dialect, self.names.__getitem__, every_step=True)
-                found += [DataCheck(dialect_text(self.dialect, its.query), its.message) for its in chain_checks(steps)]
-        return found
 
 
 def own_names(plan: Plan) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cxgov.compiler.attrition import Excepted
 from cxgov.compiler.chain_sql import Step
+from cxgov.compiler.data_checks import data_checks
 from cxgov.compiler.drawing import Draw
-from cxgov.compiler.sql import Compiled, ResultColumn, data_checks
+from cxgov.compiler.sql import Compiled, ResultColumn
 from cxgov.engines.protocol import DataBroken, Engine, check_columns
 from cxgov.language.model import Exclusion, Source
 from cxgov.ledger.certificates import Statement
