@@ -10,31 +10,28 @@ responded           … in time
 valid               rows whose answer can be taken
 one_per_unit        the first or the latest row of each unit and bucket
 not_excluded        rows that no exception takes away
-weighted            with the weight of each row
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from sqlglot import exp
 
 from cxgov.compiler.dialect import Dialect
+from cxgov.compiler.draw_sql import drawn
 from cxgov.compiler.measures import MICROSECONDS
 from cxgov.compiler.plan import Chain, Roll, Scan
 from cxgov.compiler.scalars import Scalars
 from cxgov.compiler.trees import (
     Node,
-    case,
     cast,
     conjunction,
     is_null,
     join,
     number,
     ordinals,
-    quotient,
     select,
     string,
 )
@@ -48,7 +45,6 @@ STEPS: Final = (
     "valid", "ranked", "one_per_unit", "not_excluded", "targets", "groups", "cells", "weights", "weighted",
     "units", "by_unit", "by_stratum",
 )  # fmt: skip
-_DIGITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +110,20 @@ class ChainSql:
     def cells(self) -> list[str]:
         return [self.free(f"cell_{cell.name}") for cell in self.chain.cells]
 
+    @property
+    def stratum(self) -> str:
+        return self.free("stratum")
+
+    @property
+    def strata(self) -> list[str]:
+        """The columns that say which post-stratum a row is in."""
+        rule = self.chain.rule
+        if rule is None or rule.weights is None or rule.weights.method != "poststratify":
+            return []
+        collapse = rule.weights.collapse
+        group = [name for name, cell in zip(self.cells, self.chain.cells, strict=True) if cell.name != collapse]
+        return [*group, self.stratum] if collapse is not None else group
+
     def free(self, name: str) -> str:
         """A name that no column of the rows has."""
         while name in self.scan.source.columns:
@@ -168,8 +178,11 @@ class ChainSql:
             self.known_scalars[source.id] = Scalars(self.dialect, sure_scope(source), self.column, columns=True)
         return self.known_scalars[source.id]
 
-    def build(self, population: list[Node], bucket: Node | None) -> Steps:
-        """All tables. ``population`` are the conditions on the source's rows, ``bucket`` tells a row's own."""
+    def build(self, population: list[Node], bucket: Node | None) -> None:
+        """All tables but those of the weights.
+
+        ``population`` are the conditions on the source's rows, ``bucket`` tells a row's own.
+        """
         chain, rule = self.chain, self.chain.rule
         cells: list[Node] = [self.column(name) for name in self.columns]
         if bucket is not None:
@@ -190,8 +203,6 @@ class ChainSql:
         if chain.exclusions:
             listed = ", ".join(exclusion.id for exclusion, _ in chain.exclusions)
             self.filtered("not_excluded", f"excepted: {listed}", [self.inside(self.stays(i)) for i in self.excepted()])
-        self.weighed()
-        return self.steps
 
     def excepted(self) -> range:
         return range(len(self.chain.exclusions))
@@ -364,7 +375,7 @@ class ChainSql:
             spec=frame,
         )
 
-    # --- which row of a unit, and how much it counts ---
+    # --- which row of a unit ---
 
     def deduplicated(self) -> None:
         rule = self.chain.rule
@@ -391,117 +402,11 @@ class ChainSql:
         why = f"not the {rule.deduplicate.keep} answer of the {rule.unit}{' in the bucket' if parts else ''}"
         self.keep("one_per_unit", why, select([exp.Star()], named, where=[first]))
 
-    def weighed(self) -> None:
-        rule = self.chain.rule
-        if rule is None or rule.weights is None:
-            return
-        weights = rule.weights
-        if weights.method == "poststratify":
-            self.poststratified()
-            return
-        if weights.method == "value" and self.chain.frame is not None:
-            return  # the column came with the unit
-        weight: Node
-        if weights.method == "inclusion":
-            assert rule.select is not None
-            weight = exp.Div(this=cast(number(1), "double"), expression=number(rule.select.fraction), typed=True)
-        else:
-            assert weights.column is not None
-            weight = cast(self.column(weights.column), "double")
-        cells: list[Node] = [exp.Star(), self.dialect.alias(weight, self.weight)]
-        self.keep("weighted", "", select(cells, self.dialect.table(self.base)))
-
-    def poststratified(self) -> None:
-        """Units of the frame over rows, by cell; where the rule says so, a group with an empty cell is one cell."""
-        chain, base = self.chain, self.base
-        assert chain.rule is not None
-        assert chain.rule.weights is not None
-        bucket = self.buckets
-        collapse = chain.rule.weights.collapse
-        group = [name for name, cell in zip(self.cells, chain.cells, strict=True) if cell.name != collapse]
-        units = self.free("units")
-        total = self.dialect.alias(exp.Count(this=exp.Star()), units)
-        roster = self.dialect.table(self.named("frame"))
-        targets = self.table(
-            "targets", select([*map(self.column, self.cells), total], roster, group=ordinals(len(self.cells)))
-        )
-        keys = [*bucket, *self.cells]
-        counted = self.dialect.alias(exp.Count(this=exp.Star()), self.cell_rows)
-        answered = self.table(
-            "cells", select([*map(self.column, keys), counted], self.dialect.table(base), group=ordinals(len(keys)))
-        )
-        ours: list[Node] = [self.column(name, answered) for name in keys]
-        rows: Node = self.column(self.cell_rows, answered)
-        target: Node = self.column(units, targets)
-        joins = [join(self.dialect.table(targets), self.meets(targets, answered, self.cells))]
-        if collapse is not None:
-            whole = self.table("groups", self.group_totals(targets, group, units))
-            joins.append(join(self.dialect.table(whole), self.meets(whole, answered, group)))
-            part = [self.column(name, answered) for name in [*bucket, *group]]
-            present = exp.Window(this=exp.Sum(this=target.copy()), partition_by=part)
-            lacking = exp.LT(this=present, expression=self.column(units, whole))
-            together = exp.Window(this=exp.Sum(this=rows.copy()), partition_by=[key.copy() for key in part])
-            rows = case([(lacking, together)], rows)
-            target = case([(lacking.copy(), self.column(units, whole))], target)
-        weight = quotient(cast(target, "double"), rows)
-        cells = [*ours, self.dialect.alias(weight, self.weight), self.dialect.alias(rows.copy(), self.cell_rows)]
-        if collapse is not None:
-            # Which rows share a weight and a mean: those of a cell, or of the group that it was joined to.
-            merged = self.column(self.cells[[cell.name for cell in chain.cells].index(collapse)], answered)
-            its = case([(lacking.copy(), string("all"))], cast(merged, "text"))
-            cells.append(self.dialect.alias(its, self.stratum))
-        weights = self.table("weights", select(cells, self.dialect.table(answered), joins=joins))
-        extra = [self.weight, self.cell_rows, *([self.stratum] if collapse is not None else [])]
-        named: list[Node] = [exp.Column(this=exp.Star(), table=self.dialect.identifier(base))]
-        named += [self.column(name, weights) for name in extra]
-        on = self.meets(weights, base, keys)
-        self.keep(
-            "weighted", "", select(named, self.dialect.table(base), joins=[join(self.dialect.table(weights), on)])
-        )
-
-    @property
-    def stratum(self) -> str:
-        return self.free("stratum")
-
-    @property
-    def strata(self) -> list[str]:
-        """The columns that say which post-stratum a row is in."""
-        rule = self.chain.rule
-        if rule is None or rule.weights is None or rule.weights.method != "poststratify":
-            return []
-        collapse = rule.weights.collapse
-        group = [name for name, cell in zip(self.cells, self.chain.cells, strict=True) if cell.name != collapse]
-        return [*group, self.stratum] if collapse is not None else group
-
-    def group_totals(self, targets: str, group: list[str], units: str) -> exp.Query:
-        total = self.dialect.alias(exp.Sum(this=self.column(units)), units)
-        return select([*map(self.column, group), total], self.dialect.table(targets), group=ordinals(len(group)))
-
-    def meets(self, left: str, right: str, keys: list[str]) -> Node:
-        return conjunction([exp.EQ(this=self.column(key, left), expression=self.column(key, right)) for key in keys])
-
 
 def said(conditions: Sequence[Expr]) -> str:
     """Conditions as a person writes them: the brackets around the whole of one go, where ``and`` needs none."""
     texts = [(str(condition), condition.op) for condition in conditions]
     return " and ".join(text[1:-1] if text.startswith("(") and op != "or" else text for text, op in texts)
-
-
-def drawn(dialect: Dialect, keys: Sequence[Node], salt: str, fraction: Decimal | int) -> Node:
-    """Whether a unit is drawn: the first eight hex digits of its salted key's MD5, as text, below the fraction's."""
-    text: Node = string(f"{salt}:")
-    for i, key in enumerate(keys):
-        if i:
-            text = exp.DPipe(this=text, expression=string(":"), safe=False)
-        text = exp.DPipe(this=text, expression=cast(key, "text"), safe=False)
-    digits = exp.Substring(this=dialect.md5(text), start=number(1), length=number(_DIGITS))
-    return exp.LT(this=dialect.by_code(digits), expression=string(threshold(fraction)))
-
-
-def threshold(fraction: Decimal | int) -> str:
-    """Eight hex digits: the fraction of all that there are, rounded up."""
-    share = (Decimal(fraction) * 16**_DIGITS).to_integral_value(rounding=ROUND_CEILING)
-    return f"{int(share):08x}"
 
 
 def _length(seconds: float) -> str:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from cxgov.compiler.chain_sql import drawn
 from cxgov.compiler.clock import bound, day_start
 from cxgov.compiler.dialect import Dialect
 from cxgov.compiler.dialects import dialect_named
+from cxgov.compiler.draw_sql import drawn
 from cxgov.compiler.measures import conditions
 from cxgov.compiler.periods import Period, named_period
 from cxgov.compiler.query import Refused

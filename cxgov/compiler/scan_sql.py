@@ -23,6 +23,7 @@ from cxgov.compiler.trees import (
     product,
     select,
 )
+from cxgov.compiler.weight_sql import weigh
 from cxgov.language.expressions import Expr, names
 from cxgov.language.model import Column
 from cxgov.language.scopes import sure_scope
@@ -106,7 +107,9 @@ class ScanSql:
         if self.chain is None:
             return []
         bucket = self.bucket(plain=True) if self.plan.buckets else None
-        return self.chain.build(self.in_period(plain=True), bucket).tables
+        self.chain.build(self.in_period(plain=True), bucket)
+        weigh(self.chain)
+        return self.chain.steps.tables
 
     def keys(self) -> list[Node]:
         """Bucket and dimensions of a row."""
