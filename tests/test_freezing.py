@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from cxgov.api import Loaded, Query, Refused, answers, diff, evaluate, freeze, load, restate, statements
 from cxgov.cli.main import exit_code
-from cxgov.compiler.canonical import Edges, canonical_query, canonical_sql, filled
+from cxgov.compiler.canonical import canonical_query, canonical_sql, filled
 from cxgov.compiler.clock import day_start
-from cxgov.compiler.periods import named_period
+from cxgov.compiler.periods import Edges, named_period
 from cxgov.compiler.planning import plan
 from cxgov.compiler.sql import to_sql
 from cxgov.evaluation.judgements import Judgement

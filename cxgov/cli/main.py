@@ -92,9 +92,7 @@ def main() -> None:
     """Runs the command line and exits."""
     # A command is short: walking what it has built, again and again, finds no garbage worth the time.
     gc.disable()
-    code = exit_code(sys.argv[1:])
-    gc.freeze()  # the interpreter's last walk finds none either
-    sys.exit(code)
+    sys.exit(exit_code(sys.argv[1:]))
 
 
 def exit_code(args: list[str]) -> int:

@@ -6,12 +6,13 @@ placeholders, so that an unchanged metric has the same statement period after pe
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from cxgov.compiler.clock import Open, bound
 from cxgov.compiler.dialect import clock_text
+from cxgov.compiler.periods import Edges
 from cxgov.compiler.plan import Chain, Plan, Roll, Scan
 from cxgov.compiler.planning import plan
 from cxgov.compiler.query import Query
@@ -26,15 +27,6 @@ _PLACEHOLDER: Final = re.compile(
 # Its edges are taken out again, so any does.
 _SOME_PERIOD: Final = "2001"
 _SOME_TIME: Final = datetime(2001, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
-    """The instants that make a period: its first, the first after it, and when it is closed."""
-
-    start: datetime
-    end: datetime
-    as_of: datetime
 
 
 def canonical_query(registry: Registry, metric: Metric, period: str, as_of: datetime) -> Query:

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -23,6 +23,15 @@ class Period:
     start: date
     end: date
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edges:
+    """The instants that make a period: its first, the first after it, and when it is closed."""
+
+    start: datetime
+    end: datetime
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)

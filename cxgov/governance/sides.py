@@ -85,12 +85,13 @@ class Sides:
         return self._ledgers[treeish]
 
     def _ledger(self, frozen: Mapping[str, str]) -> Ledger:
+        repository = self.repository  # a ledger that knew this would be a circle, and what was read never given back
         files = {path: oid for path, oid in frozen.items() if path.startswith(f"{LEDGER}/")}
-        data = self.repository.blobs(files.values(), most=MAX_ENTRY)
+        data = repository.blobs(files.values(), most=MAX_ENTRY)
 
         def object_of(name: str) -> bytes | None:
             oid = frozen.get(f"{OBJECTS}/{name}")
-            return None if oid is None else self.repository.blobs([oid], most=MAX_OBJECT)[oid]
+            return None if oid is None else repository.blobs([oid], most=MAX_OBJECT)[oid]
 
         return Ledger({path.removeprefix(f"{LEDGER}/"): data[oid] for path, oid in files.items()}, object_of)
 

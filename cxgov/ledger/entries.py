@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from cxgov.compiler.canonical import Edges
+from cxgov.compiler.periods import Edges
 from cxgov.language.strict_json import read_json
 from cxgov.ledger.forms import canonical_json, digest
 

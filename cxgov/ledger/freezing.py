@@ -6,9 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from unicodedata import category
 
-from cxgov.compiler.canonical import Edges
 from cxgov.compiler.clock import day_start
-from cxgov.compiler.periods import Period, bucket_around, bucket_name, buckets, named_period
+from cxgov.compiler.periods import Edges, Period, bucket_around, bucket_name, buckets, named_period
 from cxgov.compiler.query import Refused
 from cxgov.language.diagnostics import listed
 from cxgov.language.model import Calendar, Metric, Registry

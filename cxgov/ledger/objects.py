@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from cxgov.compiler.canonical import canonical_sql
 from cxgov.language.expressions import Expr, write
 from cxgov.language.loading import rebuilt
 from cxgov.language.model import Document, Metric, Overlay, Registry
@@ -67,6 +66,8 @@ class Freezer:
         Raises:
             Refused: one of the dialects lacks what would be exact.
         """
+        from cxgov.compiler.canonical import canonical_sql  # noqa: PLC0415  # sqlglot takes a tenth of a second
+
         found = self._closure(metric)
         metrics = {its.id for its in found if isinstance(its, Metric)}
         judged = self._thresholds.get(metric.id, [])
