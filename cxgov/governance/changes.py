@@ -142,6 +142,11 @@ class Side:
         return documents(self.registry)
 
     @cached_property
+    def titles(self) -> dict[str, str]:
+        """What each metric is called that is no draft, as a reader tells it from others; by id."""
+        return {its.id: its.folded_title for its in self.registry.metrics.values() if its.status != "draft"}
+
+    @cached_property
     def reached(self) -> dict[Key, frozenset[str]]:
         """For every document the metrics whose numbers it can move."""
         return reached(self.registry)
@@ -159,9 +164,11 @@ class Side:
 def unlike(old: Side, new: Side) -> set[Key]:
     """The documents that stand on one side only, or whose bytes or queries differ: all others are the same on both."""
     before, after = old.documents, new.documents
+    # What was read once for both sides is one object.
+    others = (key for key in before.keys() & after.keys() if before[key] is not after[key])
     return before.keys() ^ after.keys() | {
         key
-        for key in before.keys() & after.keys()
+        for key in others
         if (text := old.bytes_of(before[key])) is None
         or text != new.bytes_of(after[key])
         or _files(before[key]) != _files(after[key])
@@ -232,8 +239,7 @@ class _Comparing:
     @cached_property
     def titles(self) -> dict[str, str]:
         """The metric that had a title and was no draft."""
-        metrics = self.old.registry.metrics.values()
-        return {its.folded_title: its.id for its in metrics if its.status != "draft"}
+        return {title: identity for identity, title in self.old.titles.items()}
 
     @cached_property
     def showing(self) -> dict[str, set[str]]:

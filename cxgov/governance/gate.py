@@ -18,7 +18,7 @@ from cxgov.governance.changes import Side, compare
 from cxgov.governance.freezes import altered_queries, forged, ledger_change, moved_calendar, since_frozen
 from cxgov.governance.gathering import Gathering
 from cxgov.governance.guards import guarded, objects
-from cxgov.governance.sides import Sides
+from cxgov.governance.sides import Meaning, Sides
 from cxgov.governance.steps import Asked, Step
 from cxgov.governance.tool import hold_to_tool
 from cxgov.governance.verdict import (
@@ -214,12 +214,17 @@ class _Judge:
             ),
             faults=(*frozen.faults, *self.altered_reports(old, new)),
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
-            old=(self.sides.state(self.trusted) or {}) | objects(paths, before=True),
-            new=(self.sides.state(merged) or {}) | objects(paths, before=False),
+            old=self.state(self.trusted) | objects(paths, before=True),
+            new=self.state(merged) | objects(paths, before=False),
             council=self.council,
             proposed=new.registry.council,
         )
         return found, frozen.unmade
+
+    def state(self, treeish: str) -> Meaning:
+        """What every document of a commit means; nothing where it is no valid registry."""
+        found = self.sides.state(treeish)
+        return {} if found is None else found
 
     def altered_reports(self, old: Side, new: Side) -> list[str]:
         """What reports show that is not what its certificate says, and was not so before."""

@@ -237,7 +237,8 @@ class Gathering:
     def missing(self, since: str, commit: str, steps: frozenset[Transition]) -> frozenset[Transition]:
         """The steps of which a later commit does not hold what they lead to."""
         paths = guarded(self.council, self.sides.repository.differences(since, commit))
-        held = (self.sides.state(commit) or {}) | objects(paths, before=False)
+        state = self.sides.state(commit)
+        held = ({} if state is None else state) | objects(paths, before=False)
         return frozenset(step for step in steps if held.get((step.kind, step.id)) != step.new)
 
 

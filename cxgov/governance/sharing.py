@@ -53,7 +53,7 @@ class Shared:
             # What was found sound beside other documents than it has here is not known to be.
             if any(now.get(keys[path]) != its.closure for path, its in sound.items()):
                 return load(tree, self.folder)
-            self._keep(keys, found, now)
+            self._keep(keys, found, now, sound)
             return found.registry, found.problems
 
     def _still_sound(self, keys: Mapping[str, str]) -> dict[str, _Sound]:
@@ -61,12 +61,17 @@ class Shared:
         now = closures({key: its.known.summary for key, its in held.items()})
         return {path: held[key] for path, key in keys.items() if key in held and now[key] == held[key].closure}
 
-    def _keep(self, keys: Mapping[str, str], found: Loaded, now: Mapping[str, str]) -> None:
+    def _keep(
+        self, keys: Mapping[str, str], found: Loaded, now: Mapping[str, str], sound: Mapping[str, _Sound]
+    ) -> None:
         wrong = {problem.place.path for problem in found.problems}
-        for path, its in found.documents.items():
+        read = {
+            path: _Sound(its, now[keys[path]])
+            for path, its in found.documents.items()
             # What a report shows stands in files beside it.
-            if path not in wrong and its.summary.kind != "Report":
-                self._sound[keys[path]] = _Sound(its, now[keys[path]])
+            if path not in sound and its.summary.kind != "Report"
+        }
+        self._sound |= {keys[path]: its for path, its in {**sound, **read}.items() if path not in wrong}
         if len(self._sound) > _MOST * len(keys):
             self._sound = {key: self._sound[key] for key in keys.values() if key in self._sound}
 

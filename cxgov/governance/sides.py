@@ -99,7 +99,7 @@ class Sides:
         found = self.repository.tree(treeish, self.folder)
         top = f"{self.folder}/" if self.folder else ""
         # As on disk: what begins with a dot is not the registry's.
-        hidden = {path for path in found.blobs if any(part.startswith(".") for part in path[len(top) :].split("/"))}
+        hidden = {path for path in found.blobs if "/." in f"/{path[len(top) :]}"}
         frozen = {path: blob.oid for path, blob in found.blobs.items() if path.startswith(f"{top}{FROZEN}/")}
         kept = {path: blob.oid for path, blob in found.blobs.items() if path not in hidden and path not in frozen}
         data = self.bytes_of(list(kept.values()))

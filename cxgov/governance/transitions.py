@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 
 from cxgov.governance.changes import Side, unlike
@@ -49,7 +48,7 @@ class Meanings(State):
 
     def __iter__(self) -> Iterator[Key]:
         yield from (key for key in self.side.documents if key not in self.beside)
-        yield from ((TITLE, its) for its in self.titles if (TITLE, its) not in self.beside)
+        yield from ((TITLE, its) for its in self.side.titles if (TITLE, its) not in self.beside)
         yield from self.beside
 
     def __len__(self) -> int:
@@ -58,15 +57,10 @@ class Meanings(State):
     def __or__(self, beside: State) -> "Meanings":
         return Meanings(self.side, {**self.beside, **beside})
 
-    @cached_property
-    def titles(self) -> dict[str, str]:
-        """What each metric is called that is no draft, as a reader tells it from others."""
-        return {its.id: its.folded_title for its in self.side.registry.metrics.values() if its.status != "draft"}
-
     def _made(self, key: Key) -> str:
         closures, registry = self.side.closures, self.side.registry
         if key[0] == TITLE:
-            return f"sha256:{sha256(self.titles[key[1]].encode()).hexdigest()}"
+            return f"sha256:{sha256(self.side.titles[key[1]].encode()).hexdigest()}"
         document = self.side.documents[key]
         own = f"{gov1(document)} {closures.clo1(document)}"
         if isinstance(document, Threshold):
@@ -84,7 +78,7 @@ def transitions(old: State, new: State) -> frozenset[Transition]:
     """
     if isinstance(old, Meanings) and isinstance(new, Meanings):
         found = {key for key in _unlike(old, new) if _is_step(key, old.get(key), new.get(key))}
-        found |= {(TITLE, its) for its in _renamed(old.titles, new.titles)}
+        found |= {(TITLE, its) for its in _renamed(old.side.titles, new.side.titles)}
     else:
         titles = ({key[1]: its[key] for key in its if key[0] == TITLE} for its in (old, new))
         others = {key for key in {*old, *new} if key[0] != TITLE}

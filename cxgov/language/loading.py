@@ -158,7 +158,7 @@ class _Loader:
         for path in sorted(self.known):
             document, its = self.known[path]
             if self.keep(path, document, its) and isinstance(document, Metric):
-                self.title(document, document.place)
+                self.title(document, its, document.place)
         paths = sorted(self.tree.keys() - self.known.keys())
         metrics = [path for path in paths if metrics_last and LOOKS_LIKE_METRIC.search(self.tree[path])]
         early = set(metrics)
@@ -280,7 +280,7 @@ class _Loader:
         its = summary(written.data["kind"], document)
         if self.keep(written.builder.path, document, its):
             if isinstance(document, Metric):
-                self.title(document, place_of(written.builder.path, written.data.values_at["title"]))
+                self.title(document, its, place_of(written.builder.path, written.data.values_at["title"]))
             if its.claims:
                 self.claiming.append(written)
 
@@ -353,10 +353,10 @@ class _Loader:
                     fix = "Write a threshold of its own: each is judged once."
                     self.problems.append(Diagnostic(rule=OVERLAY, message=message, place=place, fix=fix))
 
-    def title(self, document: Metric, place: Place) -> None:
+    def title(self, document: Metric, its: Summary, place: Place) -> None:
         if not document.answers:
             return
-        other = self.titles.setdefault(document.folded_title, document.id)
+        other = self.titles.setdefault(its.title, document.id)
         if other != document.id:
             message = f"title {document.title!r} is also that of {other!r}"
             self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))

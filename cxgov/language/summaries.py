@@ -109,7 +109,7 @@ def summary(kind: str, document: Document) -> Summary:
 
 
 def closures(known: Mapping[str, Summary]) -> dict[str, str]:
-    """Digest of each document together with everything that its problems can depend on; a key is of its bytes alone."""
+    """Digest of all that the problems of each document can depend on beside itself; a key is of its bytes alone."""
     named = by_name(known)
     everywhere = sorted(key for key, its in known.items() if its.kind in _EVERYWHERE)
     reached: dict[tuple[str, ...], str] = {}
@@ -128,7 +128,7 @@ def closures(known: Mapping[str, Summary]) -> dict[str, str]:
             reached[refs] = digest("\n".join([*everywhere, *sorted(found)]).encode())
         return reached[refs]
 
-    return {key: digest(f"{key} {below(its.refs)}".encode()) for key, its in known.items()}
+    return {key: below(its.refs) for key, its in known.items()}
 
 
 def reach(key: str, known: Mapping[str, Summary]) -> set[str]:

@@ -39,10 +39,10 @@ class Dependencies:
 
     def reached(self) -> dict[Key, frozenset[str]]:
         """For every document that a closure holds the metrics in whose closure it is, and theirs, and so on."""
+        alone: dict[Key, frozenset[str]] = {("Metric", its): frozenset([its]) for its in self.registry.metrics}
         found: defaultdict[Key, set[str]] = defaultdict(set)
         measured: defaultdict[_Alike, list[str]] = defaultdict(list)
         for metric in self.registry.metrics.values():
-            found["Metric", metric.id].add(metric.id)
             if isinstance(metric.measure, Derived):
                 for key in self._below(metric):
                     found[key].add(metric.id)
@@ -53,7 +53,7 @@ class Dependencies:
                 found[key].update(metrics)
         for exclusion in self.registry.exclusions.values():
             found[key_of(exclusion)].update(exclusion.metrics)
-        return {key: frozenset(metrics) for key, metrics in found.items()}
+        return {**alone, **{key: alone.get(key, frozenset()) | metrics for key, metrics in found.items()}}
 
     def _below(self, metric: Metric) -> set[Key]:
         waiting: list[Document] = [metric]
