@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from cxgov.evidence.commits import Commit
 from cxgov.evidence.contributors import accounts_of, contributors
@@ -18,7 +18,7 @@ from cxgov.governance import transitions as steps
 from cxgov.governance.approvals import Signature, keys_of, read_approval, words_of
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.hearing import Heard, Hearing, hear
-from cxgov.governance.sides import Sides
+from cxgov.governance.sides import Meaning, Sides
 from cxgov.governance.statements import Binding, binding
 from cxgov.governance.steps import Asked, Step
 from cxgov.governance.transitions import Transition, transitions
@@ -27,6 +27,7 @@ from cxgov.language.loading import APPROVALS
 from cxgov.language.model import Council, Registry
 from cxgov.ledger.entries import SignedEntry
 from cxgov.ledger.folder import LEDGER
+from cxgov.meaning.dependencies import Key
 
 _SPENT: Final = "spent: what was approved has been on the trusted side since"
 
@@ -52,6 +53,9 @@ class Gathering:
     council: Council
     approvals: str = field(init=False)
     chain: str = field(init=False)
+    # By the trusted commit at which something was approved, as it is one for many words.
+    strange: dict[str, str | None] = field(init=False, default_factory=dict)
+    holding: dict[str, list["_Held"]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.approvals = f"{self.sides.folder}/{APPROVALS}" if self.sides.folder else APPROVALS
@@ -188,13 +192,17 @@ class Gathering:
         """Why a good signature is one no more: a file can be written anew and kept for another time, words cannot."""
         if its.words in landed:
             return "spent: the trusted side holds it already"
+        if its.since not in self.strange:
+            self.strange[its.since] = self.why_strange(its.since)
+        return self.strange[its.since] or (_SPENT if self.spent(its.since, its.transitions) else None)
+
+    def why_strange(self, since: str) -> str | None:
+        """Why the trusted commit of a signature is not one that the trusted side comes from; None where it is."""
         try:
-            since = self.sides.repository.merge_base(self.trusted, its.since)
+            base = self.sides.repository.merge_base(self.trusted, since)
         except CannotSay as failure:
             return f"the trusted commit of that time cannot be read: {failure}"
-        if since != its.since:
-            return "signed for another history than that of the trusted side"
-        return _SPENT if self.spent(since, its.transitions) else None
+        return None if base == since else "signed for another history than that of the trusted side"
 
     def reviews(self) -> list[tuple[Review, ...]]:
         found: list[tuple[Review, ...]] = []
@@ -227,19 +235,35 @@ class Gathering:
 
         A step back and forth needs a new word; what has landed and stayed costs the rest nothing.
         """
-        waiting = self.missing(since, self.trusted, seen)
-        return any(
-            self.missing(since, commit, waiting) < waiting
-            for commit in self.sides.repository.first_parents(since, self.trusted)
-            if self.sides.state(commit) is not None
-        )
+        now, *line = self.held(since)
+        waiting = now.missing(seen)
+        return any(its.missing(waiting) < waiting for its in line)
 
-    def missing(self, since: str, commit: str, steps: frozenset[Transition]) -> frozenset[Transition]:
-        """The steps of which a later commit does not hold what they lead to."""
-        paths = guarded(self.council, self.sides.repository.differences(since, commit))
-        state = self.sides.state(commit)
-        held = ({} if state is None else state) | objects(paths, before=False)
-        return frozenset(step for step in steps if held.get((step.kind, step.id)) != step.new)
+    def held(self, since: str) -> list["_Held"]:
+        """What the trusted ref holds now, and what it held after each of its steps since a commit."""
+        if since not in self.holding:
+            repository = self.sides.repository
+            line = repository.first_parents(since, self.trusted)
+            found = []
+            for commit in (self.trusted, *line):
+                state = self.sides.state(commit)
+                if state is not None:
+                    paths = guarded(self.council, repository.differences(since, commit))
+                    found.append(_Held(state, objects(paths, before=False)))
+            self.holding[since] = found
+        return self.holding[since]
+
+
+class _Held(NamedTuple):
+    """What a commit holds: documents, and the guarded paths that have moved."""
+
+    state: Meaning
+    paths: Mapping[Key, str]
+
+    def missing(self, steps: frozenset[Transition]) -> frozenset[Transition]:
+        """The steps of which it does not hold what they lead to."""
+        keys = {step: (step.kind, step.id) for step in steps}
+        return frozenset(step for step, key in keys.items() if self.paths.get(key, self.state.get(key)) != step.new)
 
 
 def _origin(review: Review) -> str:
