@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from cxgov.governance.changes import Comparison, Finding
+from cxgov.governance.changes import Comparison
+from cxgov.governance.findings import Finding
 from cxgov.language.classes import CHANGE_CLASSES
 from cxgov.reports.changes import as_json, as_markdown, as_text, fault_words
 from tests.changing import compared

@@ -274,6 +274,18 @@ def test_what_means_something_else_is_not_asked_beside_it(home: Frozen) -> None:
         asked(home, "nps", "csat", period="2026-Q1")
 
 
+def test_a_metric_without_time_has_no_periods_number_to_certify(home: Frozen) -> None:
+    text = (home.folder / "definitions/csat.yaml").read_text(encoding="utf-8")
+    text = text.replace("id: csat", "id: ever").replace("CSAT, top", "Ever, top").replace("time: responded_at\n", "")
+    home.repo.commit({"metrics/definitions/ever.yaml": text})
+    home.freeze("2026-Q1")
+    [found] = statements(home.folder, Query(metrics=("ever",)), dialect="duckdb", definition_of="2026-Q1")
+    assert (found.standing, found.because) == (
+        Standing.PROVISIONAL,
+        "the definitions of 2026-Q1, asked without a period",
+    )
+
+
 # --- bytes that are no entry ---
 
 

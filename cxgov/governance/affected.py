@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from cxgov.governance.changes import Finding, Side, compare
+from cxgov.governance.changes import Side, compare
+from cxgov.governance.findings import Finding
 from cxgov.language.model import Metric, Report
 from cxgov.language.queries import shown
 

@@ -4,12 +4,13 @@ Documents are compared by kind and id, never by file. One edit is one finding; w
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from cxgov.governance.differences import FieldPath, differences, mark_of, said
 from cxgov.governance.directions import direction
+from cxgov.governance.findings import Finding, Reach
 from cxgov.governance.lifecycle import Fault, class_of_status, faults
 from cxgov.governance.renames import renames, with_new_names
 from cxgov.governance.versions import Bump, bump
@@ -43,39 +44,6 @@ _REMOVED: Final[Mapping[str, str]] = {
 _MOVES_NOTHING: Final = frozenset({"editorial", "ownership", "additive"})
 # What of the Registry moves no number.
 _STILL: Final = frozenset({"dialects", "exclusions", "repository", "ref"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """What an edit can move: metrics whose numbers it can, thresholds that judge them, overlays that narrow them.
-
-    ``reports`` show such a metric, or the edited one.
-    ``judged`` is the metric of a threshold: its numbers stay, what is said of them does not.
-    """
-
-    metrics: tuple[str, ...] = ()
-    thresholds: tuple[str, ...] = ()
-    overlays: tuple[str, ...] = ()
-    judged: tuple[str, ...] = ()
-    reports: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One edit of a document. ``old`` and ``new`` are in the reader's words, None where there is nothing.
-
-    ``path`` is empty for a whole document. ``place`` is where it is written now, or where it was.
-    """
-
-    kind: str
-    id: str
-    path: FieldPath
-    how: str
-    change_class: str
-    old: str | None
-    new: str | None
-    reach: Reach
-    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

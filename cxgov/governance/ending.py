@@ -12,7 +12,8 @@ from typing import Final
 
 from cxgov.compiler.query import Refused
 from cxgov.governance.bumping import CannotWrite, bumped
-from cxgov.governance.changes import Finding, Side, compare
+from cxgov.governance.changes import Side, compare
+from cxgov.governance.findings import Finding
 from cxgov.governance.versions import Bump
 from cxgov.language.diagnostics import Place, listed, nearest
 from cxgov.language.expressions import names

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cxgov.compiler.query import Refused
-from cxgov.governance.changes import Finding, Moved, Reach, Side, SinceFrozen
+from cxgov.governance.changes import Moved, Side, SinceFrozen
+from cxgov.governance.findings import Finding, Reach
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.chain import Altered, Ledger

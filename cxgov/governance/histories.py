@@ -11,7 +11,8 @@ from itertools import pairwise
 from cxgov.compiler.query import Refused
 from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Repository
-from cxgov.governance.changes import Comparison, Finding, compare
+from cxgov.governance.changes import Comparison, compare
+from cxgov.governance.findings import Finding
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
 from cxgov.governance.verdict import Demand

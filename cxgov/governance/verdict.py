@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from cxgov.governance.changes import Comparison, Finding, Reach
+from cxgov.governance.changes import Comparison
+from cxgov.governance.findings import Finding, Reach
 from cxgov.governance.transitions import PATH, TITLE, State, Transition, transitions
 from cxgov.governance.versions import Bump
 from cxgov.language.diagnostics import Place

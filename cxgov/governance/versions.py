@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+from cxgov.governance.findings import Finding
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Document
 from cxgov.meaning.documents import kind_of
-
-if TYPE_CHECKING:
-    from cxgov.governance.changes import Finding
 
 Step = Literal["none", "patch", "minor", "major"]
 STEPS: Final[tuple[Step, ...]] = ("none", "patch", "minor", "major")
@@ -59,7 +57,7 @@ def needed(change_class: str, how: str) -> Step:
     return _NEEDED.get(change_class, "major")
 
 
-def bump(old: Document, new: Document, findings: Iterable["Finding"], place: Place | None) -> Bump | None:
+def bump(old: Document, new: Document, findings: Iterable[Finding], place: Place | None) -> Bump | None:
     """What the version of a document must be; None where nothing of it changed."""
     edits = [finding for finding in findings if finding.path != ("version",)]
     if not edits and old.version == new.version:

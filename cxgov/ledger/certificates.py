@@ -99,7 +99,8 @@ def _standing(compiled: Compiled, reading: Reading) -> tuple[Standing, str]:
         return Standing.PROVISIONAL, "not frozen, and may mean something else tomorrow"
     last = reading.entries[-1]
     if reading.throughout:
-        return Standing.PROVISIONAL, f"the definitions of {last.period.id}, asked for other days"
+        days = "for other days" if reading.query.period or reading.query.start else "without a period"
+        return Standing.PROVISIONAL, f"the definitions of {last.period.id}, asked {days}"
     asked, closing = reading.query, last.period.edges.as_of
     if asked.as_of is not None and (asked.period != last.period.id or asked.as_of != closing):
         return Standing.PROVISIONAL, f"asked as of another instant than the closing of {last.period.id}"

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from cxgov.governance.changes import Comparison, Finding, SinceFrozen
+from cxgov.governance.changes import Comparison, SinceFrozen
+from cxgov.governance.findings import Finding
 from cxgov.governance.lifecycle import Fault
 from cxgov.governance.versions import Bump
 from cxgov.language.classes import CHANGE_CLASSES

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cxgov.governance.affected import Affected
-from cxgov.governance.changes import Finding
+from cxgov.governance.findings import Finding
 from cxgov.language.diagnostics import visible
 from cxgov.language.model import Registry, Report
 from cxgov.language.queries import shown

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cxgov.governance.changes import Finding
+from cxgov.governance.findings import Finding
 from cxgov.governance.histories import History, Version
 from cxgov.language.diagnostics import visible
 from cxgov.reports.changes import edit_words

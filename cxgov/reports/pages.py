@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cxgov.evaluation.reviewed import Compared, Numbers, Reviewed
-from cxgov.governance.changes import Comparison, Finding
+from cxgov.governance.changes import Comparison
+from cxgov.governance.findings import Finding
 from cxgov.governance.gate import Gated
 from cxgov.governance.verdict import Demand, Verdict
 from cxgov.language.diagnostics import visible

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from cxgov.evaluation.reviewed import Compared, Number, Numbers, Pair, Reviewed
-from cxgov.governance.changes import Comparison, Finding
+from cxgov.governance.changes import Comparison
+from cxgov.governance.findings import Finding
 from cxgov.governance.versions import Bump
 from cxgov.language.classes import CHANGE_CLASSES
 from cxgov.reports.changes import version_words
