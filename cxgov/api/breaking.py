@@ -48,7 +48,10 @@ def break_glass(
     elif (reason, until, reviewer) != (None, None, None):
         raise CannotSay("why, until when and which seat reviews it are said together, by who signs first")
     if gated.ledger is not None and read_ledger(Path(folder) / FROZEN).head != gated.ledger.head:
-        raise CannotSay("the ledger here is not the one that the merge would have: check the proposal out, and merge")
+        raise CannotSay(
+            "the ledger here is not the one that the merge would have: check the proposal out, commit what was signed, "
+            "and merge what has landed since"
+        )
     with _pen(gated.proposal.council if gated.proposal is not None else None, key, now) as pen:
         return breaking.break_glass(gated, terms, pen)
 

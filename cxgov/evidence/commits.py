@@ -61,13 +61,13 @@ class Commit:
     by_itself: bool = False
 
     def only_signs(self, folder: str, entries: Collection[str] = ()) -> bool:
-        """Whether it does something, and that is only to add plain files under a folder, and to write some others."""
+        """Whether it does something, and that only to some ``entries``, or to add plain files under a folder."""
         return (
             len(self.differences) == 1
             and bool(self.differences[0])
             and all(
-                its.mode_after == PLAIN
-                and ((its.status == "A" and its.path.startswith(f"{folder}/")) or its.path in entries)
+                its.path in entries
+                or (its.status == "A" and its.mode_after == PLAIN and its.path.startswith(f"{folder}/"))
                 for its in self.differences[0]
             )
         )

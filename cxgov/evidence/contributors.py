@@ -63,8 +63,8 @@ def contributors(
     """Who contributed, by members' addresses and account numbers, each with its person.
 
     An address that two members share is both's; one with an account's number is that account's, whatever its name is
-    now. Who adds to the folder ``approvals`` or writes one of the signed ``entries`` of the ledger, all named from the
-    repository's top, is no contributor by that.
+    now. Who adds to the folder ``approvals``, or writes or takes away one of the ``entries`` of the ledger, all named
+    from the repository's top, is no contributor by that.
     """
     known: dict[str, set[str]] = {}
     numbers = {account: {person} for account, person in accounts.items()}

@@ -318,6 +318,6 @@ def _landed(commit: str, at: datetime, council: Council, gated: Gated | None, fo
         at=at,
         policy=council.sequence,
         changes=len({id(demand.finding) for demand in demands}),
-        approved=tuple(sorted({its.person for demand in demands for its in demand.counted})),
+        approved=tuple(sorted({its.person for demand in demands if demand.waiver is None for its in demand.counted})),
         troubles=tuple(found),
     )

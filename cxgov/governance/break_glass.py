@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, TypeVar
 
+from cxgov.governance.approvals import keys_of
 from cxgov.governance.statements import Binding, as_rows, claims_in, made, transitions_in
 from cxgov.governance.transitions import Transition
 from cxgov.governance.verdict import Proposal, in_term
@@ -136,5 +137,6 @@ def too_long(until: date, today: date) -> str | None:
 
 
 def reviewers(council: Council, seat: str, today: date, without: Collection[str]) -> list[Member]:
-    """Who can review: the holders of a seat, but for those who took part."""
-    return [its for its in council.members if its.seat == seat and its.person not in without and in_term(its, today)]
+    """Who can review: the holders of a seat who can sign, but for those who took part or gain."""
+    able = {person for person, _ in keys_of(council, today)}.difference(without)
+    return [its for its in council.members if its.seat == seat and its.person in able and in_term(its, today)]

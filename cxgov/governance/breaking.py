@@ -16,13 +16,14 @@ from cxgov.governance.break_glass import (
     too_long,
 )
 from cxgov.governance.gate import Gated
+from cxgov.governance.hearing import signers_of
 from cxgov.governance.statements import Binding, binding
-from cxgov.governance.verdict import Demand, in_term
+from cxgov.governance.verdict import Verdict
 from cxgov.language.diagnostics import listed, nearest, visible
 from cxgov.language.model import Council, Registry
 from cxgov.language.policy import BreakGlass
 from cxgov.ledger.chain import Ledger
-from cxgov.ledger.entries import SignedEntry, SignedKind
+from cxgov.ledger.entries import SignedEntry, SignedKind, file_name
 from cxgov.ledger.forms import digest
 
 
@@ -80,10 +81,15 @@ def break_glass(gated: Gated, terms: Terms | None, pen: Pen) -> SignedBy:
         if its.transitions != proposal.needed:
             raise CannotSay(f"{pending.name} is of other changes than the proposal has now: remove it and begin anew")
         _can_end(its.until, pen.today)
+        if pending.sequence != len(ledger):
+            raise CannotSay(
+                f"{file_name(pending.sequence + 1)} follows {pending.name}, and names its bytes: take that out, "
+                "sign, and make it again"
+            )
         return _signed(pending, proposal.council, policy, pen)
     if terms is None or not terms.reason.strip():
         raise CannotSay("who signs first says why, until when and which seat reviews it")
-    _can_wait(verdict.demands, policy)
+    _can_wait(verdict, policy)
     _can_end(terms.until, pen.today)
     _can_review(proposal.council, policy, terms.reviewer, pen.today)
     said = emergency_statement(
@@ -133,9 +139,9 @@ def _bound(registry: Registry, ref: str | None) -> Binding:
     return found
 
 
-def _can_wait(demands: tuple[Demand, ...], policy: BreakGlass) -> None:
-    """Refuses where nothing is missing, or what is missing is none of what the policy lets the glass be broken for."""
-    missing = [demand for demand in demands if not demand.met]
+def _can_wait(verdict: Verdict, policy: BreakGlass) -> None:
+    """Refuses where no approval is missing, where not approvals alone are, or none that the policy lets be missing."""
+    missing = [demand for demand in verdict.demands if not demand.met]
     if not missing:
         raise CannotSay("no approval is missing: `cxgov gate` says what else is")
     for demand in missing:
@@ -145,6 +151,9 @@ def _can_wait(demands: tuple[Demand, ...], policy: BreakGlass) -> None:
                 f"the policy lets nobody break the glass for a change of class {finding.change_class}: "
                 f"{finding.kind} {visible(finding.id)}"
             )
+    # To mend them makes another change, and what is signed now would not be of that.
+    if others := (*verdict.moved, *verdict.faults):
+        raise CannotSay(f"more is missing than approvals, and no signature stands for that: {visible(others[0])}")
 
 
 def _can_end(until: date, today: date) -> None:
@@ -155,9 +164,10 @@ def _can_end(until: date, today: date) -> None:
 
 def _can_review(council: Council, policy: BreakGlass, seat: str, today: date) -> None:
     """Refuses a seat that cannot review what others let through."""
-    able = dict.fromkeys(its.seat for its in council.members if in_term(its, today) and its.seat not in policy.seats)
+    others = dict.fromkeys(its.seat for its in council.members if its.seat not in policy.seats)
+    able = [its for its in others if reviewers(council, its, today, ())]
     if seat not in able:
-        raise CannotSay(f"seat {seat!r} cannot review it{nearest(seat, able)}; these can: {listed(able) or 'none'}")
+        raise CannotSay(f"seat {seat!r} cannot review it{nearest(seat, able)}; these can: {listed(able)}")
 
 
 def _entry(kind: SignedKind, ledger: Ledger, said: bytes) -> SignedEntry:
@@ -173,7 +183,7 @@ def _signed(entry: SignedEntry, council: Council, policy: BreakGlass, pen: Pen) 
     members = {its.person: its for its in council.members}
     if members[person].seat not in policy.seats:
         raise CannotSay(f"{person} has the seat {members[person].seat}, and {listed(policy.seats)} break the glass")
-    before = _signers(entry, pen)
+    before = signers_of(entry, pen.verifier)
     if person in before:
         raise CannotSay(f"{person} has signed {entry.name} already")
     present = {members[its].seat for its in (*before, person)}
@@ -186,8 +196,3 @@ def _with_signature(entry: SignedEntry, pen: Pen) -> tuple[SignedEntry, str]:
     if not isinstance(found, Signed):
         raise CannotSay(f"the signature would not count: {found.reason}")
     return replace(entry, signatures=(*entry.signatures, signature)), found.person
-
-
-def _signers(entry: SignedEntry, pen: Pen) -> list[str]:
-    said = (pen.verifier.verify(entry.statement.encode(), signature) for signature in entry.signatures)
-    return [its.person for its in said if isinstance(its, Signed)]

@@ -3,7 +3,7 @@
 Whose they are and what they count for say the council, its keys and the registry of the trusted commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +17,7 @@ from cxgov.evidence.signatures import Verifier
 from cxgov.governance import transitions as steps
 from cxgov.governance.approvals import Signature, keys_of, read_approval, words_of
 from cxgov.governance.guards import guarded, objects
-from cxgov.governance.hearing import Heard, Hearing, hear
+from cxgov.governance.hearing import Heard, Hearing, hear, signers_of
 from cxgov.governance.sides import Meaning, Sides
 from cxgov.governance.statements import Binding, binding
 from cxgov.governance.steps import Asked, Step
@@ -25,6 +25,7 @@ from cxgov.governance.transitions import Transition, transitions
 from cxgov.governance.verdict import Approval, Evidence, Ignored, Objection
 from cxgov.language.loading import APPROVALS
 from cxgov.language.model import Council, Registry
+from cxgov.language.policy import Member
 from cxgov.ledger.entries import SignedEntry
 from cxgov.ledger.folder import LEDGER
 from cxgov.meaning.dependencies import Key
@@ -109,26 +110,61 @@ class Gathering:
     def contributors(self) -> frozenset[str]:
         """The members who wrote part of the proposal, or opened it."""
         opened = {its.person for its in self.council.members if accounts_of(its).intersection(self.asked.authors)}
-        return self.wrote(self.step.commits) | opened
+        before = self.sides.ledger(self.trusted)
+        made = {its.name for its in self.sides.ledger(self.step.result).entries() if its.sequence > len(before)}
+        return self.wrote(self.step.commits, made, self.council.members) | opened
 
-    def wrote(self, commits: Iterable[Commit]) -> frozenset[str]:
-        """The members who wrote what some commits did, other than to sign."""
+    def wrote(self, commits: Sequence[Commit], made: Collection[str], members: Sequence[Member]) -> frozenset[str]:
+        """Those of some members who wrote what some commits did, other than to sign; ``made`` are entries of periods.
+
+        Nothing else in the chain is anybody's work: a signed entry is its signers', and what is gone left nothing.
+        """
+        touched = {its.path for commit in commits for part in commit.differences for its in part}
         return contributors(
             commits,
-            emails=[(email, member.person) for member in self.council.members for email in member.emails],
-            accounts={member.github: member.person for member in self.council.members},
+            emails=[(email, member.person) for member in members for email in member.emails],
+            accounts={member.github: member.person for member in members},
             approvals=self.approvals,
-            entries={f"{self.chain}/{entry.name}" for entry in self.sides.ledger(self.step.result).signed()},
+            entries={path for path in touched if path.startswith(f"{self.chain}/")}.difference(
+                f"{self.chain}/{name}" for name in made
+            ),
         ).persons
 
-    def landed_with(self, entry: SignedEntry) -> frozenset[str]:
-        """The members who wrote what came to the trusted side with an entry of its ledger."""
+    def took_part(self, entry: SignedEntry) -> set[str]:
+        """The members who wrote what came to the trusted side with an entry of its ledger, or who signed the entry.
+
+        By the policies of then and now, and keys that count no more: a new key or seat makes nobody another one.
+        """
         repository, path = self.sides.repository, f"{self.chain}/{entry.name}"
+        found: set[str] = set()
+        councils = [self.council]
         trunk = repository.first_parents(None, self.trusted)
         for (before, commit), differences in zip(pairwise(trunk), repository.steps(trunk), strict=True):
-            if any(its.path == path and its.status == "A" for its in differences):
-                return self.wrote(repository.commits(before, commit))
-        return frozenset()
+            added = {its.path for its in differences if its.status == "A"}
+            if path in added:
+                periods = self.sides.ledger(self.trusted).entries()
+                made = {its.name for its in periods if f"{self.chain}/{its.name}" in added}
+                side = self.sides.read(before).side
+                if side is not None and side.registry.council is not None:
+                    councils.append(side.registry.council)
+                commits = repository.commits(before, commit)
+                found = {its for council in councils for its in self.wrote(commits, made, council.members)}
+                break
+        for council in councils:
+            keys = [(its.person, f"{key.type} {key.body}") for its in council.members for key in its.keys]
+            with Verifier(keys, self.environment) as verifier:
+                found |= set(signers_of(entry, verifier))
+        return found
+
+    def gaining(self, steps: Iterable[Transition]) -> set[str]:
+        """The members who gain by a metric that some steps move or judge."""
+        registry = self.registry
+        ids = {(its.kind, its.id) for its in steps}
+        metrics = {identity for kind, identity in ids if kind == "Metric"}
+        metrics |= {its.metric for its in registry.thresholds.values() if ("Threshold", its.id) in ids}
+        for overlay in registry.overlays.values():
+            metrics |= set(overlay.metrics) if ("Overlay", overlay.id) in ids else set()
+        return {person for metric, persons in self.council.beneficiaries if metric in metrics for person in persons}
 
     # --- signatures ---
 
@@ -161,7 +197,8 @@ class Gathering:
                     held=held,
                     new=new,
                     too_late=lambda its: self.too_late(its, said),
-                    wrote=self.landed_with,
+                    took_part=self.took_part,
+                    gaining=self.gaining,
                 ),
             )
 

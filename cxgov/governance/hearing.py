@@ -1,6 +1,5 @@
 """Signed entries that a proposal adds to the ledger, to those that stand and why others do not."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +16,7 @@ from cxgov.governance.break_glass import (
     too_long,
 )
 from cxgov.governance.statements import Binding, claims_in, elsewhere
-from cxgov.governance.transitions import State
+from cxgov.governance.transitions import State, Transition
 from cxgov.governance.verdict import Waiver, in_term
 from cxgov.language.diagnostics import listed
 from cxgov.language.model import Council
@@ -30,7 +29,8 @@ class Hearing:
     """By what entries are judged: the policy in force, its keys and the day, who wrote the proposal, what is there.
 
     ``held`` are the signed entries of the trusted side, ``new`` is what the proposal leads to. ``too_late`` says why a
-    word counts no more, ``wrote`` who wrote what came in with an entry of the trusted side.
+    word counts no more, ``took_part`` who signed an entry of the trusted side or wrote what came in with it,
+    ``gaining`` who gains by what some steps move.
     """
 
     council: Council
@@ -41,7 +41,8 @@ class Hearing:
     held: Iterable[SignedEntry]
     new: State
     too_late: Callable[[Signature], str | None]
-    wrote: Callable[[SignedEntry], Collection[str]]
+    took_part: Callable[[SignedEntry], Collection[str]]
+    gaining: Callable[[Iterable[Transition]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,12 @@ class Heard:
 def hear(entries: Iterable[SignedEntry], by: Hearing) -> Heard:
     """What the signed entries that a proposal adds come to."""
     return _Hearing(by).heard(entries)
+
+
+def signers_of(entry: SignedEntry, verifier: Verifier) -> list[str]:
+    """Whose signatures an entry has, as far as a verifier knows their keys."""
+    said = (verifier.verify(entry.statement.encode(), signature) for signature in entry.signatures)
+    return [its.person for its in said if isinstance(its, Signed)]
 
 
 class _Fault(Exception):
@@ -116,7 +123,8 @@ class _Hearing:
             raise _Fault(f"{strange[0]} signed it, and does not break the glass")
         if its.reviewer in policy.seats:
             raise _Fault(f"the seat {its.reviewer} breaks the glass, so it does not review it")
-        if not reviewers(by.council, its.reviewer, by.today, {*signers, *by.contributors}):
+        partial = {*signers, *by.contributors, *by.gaining(its.transitions)}
+        if not reviewers(by.council, its.reviewer, by.today, partial):
             raise _Fault(f"nobody with the seat {its.reviewer} is left to review it")
         late = by.too_late(Signature("", entry.statement, its.trusted, its.transitions))
         if late is not None:
@@ -145,18 +153,15 @@ class _Hearing:
         [person, *others] = signers
         if others:
             raise _Fault("more than one person signed it")
-        seat = emergency_of(of).reviewer
-        if person not in {member.person for member in reviewers(by.council, seat, by.today, ())}:
-            raise _Fault(f"{person} has not the seat {seat}, whose the review is")
-        if person in self.took_part(of):
+        glass = emergency_of(of)
+        if person not in {member.person for member in reviewers(by.council, glass.reviewer, by.today, ())}:
+            raise _Fault(f"{person} has not the seat {glass.reviewer}, whose the review is")
+        if person in by.took_part(of):
             raise _Fault(f"{person} signed {of.name} or wrote part of what it let through, so the review is another's")
+        if person in by.gaining(glass.transitions):
+            raise _Fault(f"{person} gains by what {of.name} let through, so the review is another's")
         self.reviewed[its.of] = entry.name
         return f"{of.name} was reviewed by {person}: {its.outcome}" + (f" ({its.comment})" if its.comment else "")
-
-    def took_part(self, entry: SignedEntry) -> set[str]:
-        """Who wrote what an entry let through, or signed it with a key that still counts."""
-        said = (self.by.verifier.verify(entry.statement.encode(), signature) for signature in entry.signatures)
-        return {*self.by.wrote(entry), *(its.person for its in said if isinstance(its, Signed))}
 
     def signers(self, entry: SignedEntry, kind: str) -> list[str]:
         """Who signed an entry, each in term and once."""
@@ -168,7 +173,7 @@ class _Hearing:
             raise _Fault(wrong)
         if entry.statement in self.said:
             raise _Fault("the ledger holds its statement already")
-        found = []
+        found: list[str] = []
         for signature in entry.signatures:
             signed = by.verifier.verify(entry.statement.encode(), signature)
             if not isinstance(signed, Signed):
@@ -177,9 +182,10 @@ class _Hearing:
                 raise _Fault(signed.reason)
             if not in_term(self.members[signed.person], by.today):
                 raise _Fault(f"{signed.person} signed it, and is in no term")
+            # At once: a copy of a signature costs nothing, and to verify it a process.
+            if signed.person in found:
+                raise _Fault(f"{signed.person} signed it twice")
             found.append(signed.person)
         if not found:
             raise _Fault("nobody signed it")
-        if twice := [person for person, count in Counter(found).items() if count > 1]:
-            raise _Fault(f"{twice[0]} signed it twice")
         return found

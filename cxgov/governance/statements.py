@@ -8,8 +8,8 @@ from typing import Any, Final
 from cxgov.governance.transitions import Transition
 from cxgov.language.diagnostics import visible
 from cxgov.language.model import Registry
-from cxgov.language.reader import MAX_BYTES
 from cxgov.language.strict_json import read_json
+from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.meaning.digests import doc1
 
 _STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -34,7 +34,10 @@ def binding(registry: Registry, ref: str | None) -> Binding | str:
     if settings.repository is None or settings.ref is None:
         return "the registry names no `repository` and `ref`, so a signature could be used elsewhere: name both"
     if ref is None:
-        return f"it is not said into which branch it would be merged: name it, `--ref {settings.ref}` beside a commit"
+        return (
+            "it is not said into which branch it would be merged: name a branch instead of a commit, or beside it "
+            f"`--ref {settings.ref}`"
+        )
     if ref != settings.ref:
         # A branch that was cut from another one has its registry, with that one's name in it.
         return f"it would be merged into {visible(ref)}, and the registry is that of {settings.ref}"
@@ -68,7 +71,8 @@ def claims_in(text: str, kind: str, names: Iterable[str]) -> dict[str, Any]:
     Raises:
         ValueError: it is no such statement.
     """
-    data = read_json(text.encode(), MAX_BYTES)
+    # What holds it has a limit of its own, and a source on which everything rests has many steps.
+    data = read_json(text.encode(), MAX_ENTRY)
     if not isinstance(data, dict) or data.get("_type") != _STATEMENT or data.get("predicateType") != kind:
         raise ValueError("its type is another one")
     claims = data.get("predicate")
