@@ -167,11 +167,14 @@ class _Comparing:
     def comparison(self) -> Comparison:
         findings: list[Finding] = []
         bumps: list[Bump] = []
+        edited: dict[Key, Document] = {}
         for key in sorted(self.touched):
             was = self.back.get(key, key)
             found = list(self.document(was, key))
             findings += found
             old, new = self.before.get(was), self.after.get(key)
+            if old is not None:
+                edited[was] = old
             if old is not None and new is not None and (found or old.version != new.version):
                 needed = bump(old, new, found, self.place(key, ("version",)))
                 bumps += [needed] if needed is not None else []
@@ -179,7 +182,7 @@ class _Comparing:
             findings=tuple(sorted(findings, key=_order)),
             bumps=tuple(bumps),
             moved=self.moved(),
-            faults=(*faults(self.before, self.after, self.now, self.place), *self.uncertified()),
+            faults=(*faults(edited, self.after, self.now, self.place), *self.uncertified()),
         )
 
     def uncertified(self) -> Iterator[Fault]:

@@ -52,7 +52,7 @@ def faults(
             new = after.get(now(key))
             if new is None:
                 yield from _gone(old, place(key, ()))
-            elif isinstance(new, Metric) and old.status != new.status:
+            elif isinstance(new, Metric):
                 yield from _step(old, new, place(now(key), ("status",)))
 
 
@@ -65,6 +65,8 @@ def _gone(old: Metric, place: Place | None) -> Iterator[Fault]:
 
 
 def _step(old: Metric, new: Metric, place: Place | None) -> Iterator[Fault]:
+    if old.status == new.status:
+        return
     if (old.status, new.status) not in _STEPS:
         message = f"leaves out a step from {old.status} to {new.status}"
         yield Fault(kind="Metric", id=new.id, message=message, fix=_WAY, place=place)

@@ -99,8 +99,10 @@ def load_beside(tree: Mapping[str, bytes], known: Mapping[str, Known], folder: s
 
 def query_path(path: str, folder: str) -> str | None:
     """A file of SQL by its path from the registry's folder; None for any other file, or one that stands elsewhere."""
+    if not path.endswith(".sql"):
+        return None
     here = path.removeprefix("" if folder in {"", "."} else f"{folder}/")
-    return here if here.startswith(f"{REPORTS}/") and here.endswith(".sql") else None
+    return here if here.startswith(f"{REPORTS}/") else None
 
 
 def rebuilt(tree: Mapping[str, bytes]) -> Registry:
@@ -293,14 +295,14 @@ class _Loader:
             self.problems.append(Diagnostic(rule=DUPLICATE, message=message, place=place))
             return False
         match document:
+            case Metric():
+                self.linker.metrics[document.id] = document
             case Settings():
                 self.second_registry(document)
             case Calendar():
                 self.linker.calendars[document.id] = document
             case Source():
                 self.linker.add_source(document)
-            case Metric():
-                self.linker.metrics[document.id] = document
             case Sampling():
                 self.linker.samplings[document.id] = document
             case Threshold():
