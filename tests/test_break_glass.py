@@ -492,6 +492,21 @@ def test_what_is_rejected_is_to_be_undone(home: Glass) -> None:
     assert home.audit().others == ()
 
 
+def test_a_key_that_was_revoked_before_let_nothing_through(home: Glass) -> None:
+    """What a later policy says of a key holds of what it signed before."""
+    home.sign("bob")
+    home.merge()
+    assert [its.let_through for its in home.audit().landed] == [("000001.json",)]
+    home.branch()
+    row = next(its for its in home.its_council["members"] if its["person"] == "bob")
+    row["keys"] = [{"key": row["keys"][0], "revoked": "2026-01-01"}, new_key(home.keys, "bob2")]
+    home.its_council["sequence"] = 2
+    home.commit(*home.everything(7))
+    home.merge()
+    messages = [its.message for its in home.audit().troubles]
+    assert messages[0] == "000001.json does not stand: signed with a key that is no member's now"
+
+
 def test_only_who_had_no_part_in_it_reviews_it(home: Glass) -> None:
     home.sign("bob")
     home.merge()

@@ -27,7 +27,8 @@ class Trouble:
 class Landed:
     """A commit of the line that changed something governed. ``at`` is its own date, within the audit's bounds.
 
-    ``approved`` are the persons whose word counted, ``policy`` is the sequence of the one that was in force.
+    ``approved`` are the persons whose word counted, ``let_through`` entries that broke the glass, ``policy`` is the
+    sequence of the one that was in force.
     """
 
     commit: str
@@ -35,6 +36,7 @@ class Landed:
     policy: int
     changes: int
     approved: tuple[str, ...]
+    let_through: tuple[str, ...]
     troubles: tuple[Trouble, ...]
 
 

@@ -171,7 +171,7 @@ class _Audit:
         # What a later policy says of a key holds of what it signed before.
         late = min(self.replay.revoked.values(), default=None)
         for at, i, before in again:
-            if late is not None and landed[at].at.date() >= late and landed[at].approved:
+            if late is not None and landed[at].at.date() >= late and (landed[at].approved or landed[at].let_through):
                 judged = self._step(i, before, steps[i - 1], landed[at].at)
                 landed[at] = judged or landed[at]
         return self._summed(sound, landed)
@@ -319,5 +319,6 @@ def _landed(commit: str, at: datetime, council: Council, gated: Gated | None, fo
         policy=council.sequence,
         changes=len({id(demand.finding) for demand in demands}),
         approved=tuple(sorted({its.person for demand in demands if demand.waiver is None for its in demand.counted})),
+        let_through=tuple(sorted({demand.waiver.origin for demand in demands if demand.waiver is not None})),
         troubles=tuple(found),
     )

@@ -95,6 +95,7 @@ def as_json(audited: Audited) -> str:
                     "policy": its.policy,
                     "changes": its.changes,
                     "approved": list(its.approved),
+                    "let_through": list(its.let_through),
                     "holds": not its.troubles,
                 }
                 for its in audited.landed
