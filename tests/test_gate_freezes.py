@@ -1,5 +1,6 @@
 """The ledger at the gate: an entry is approved for what it says, made again byte for byte, and never edited."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from cxgov.language.loading import FROZEN
 from cxgov.ledger.chain import Altered
 from cxgov.ledger.circumstances import programs
 from cxgov.ledger.folder import read_ledger, write_freezing
-from tests.gating import HOME, NOW, Repo, council, documents, missing, new_key, why
+from tests.gating import HOME, NOW, Repo, council, documents, missing, new_key, review, why
 from tests.support import Document, calendar, document, registry
 
 BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -296,3 +297,60 @@ def test_a_report_shows_what_its_certificate_says(home: Freezing, capsys: pytest
     capsys.readouterr()
     assert exit_code(checked) == 1
     assert "error[CX044 certified-query] reports/board.sql:" in capsys.readouterr().out
+
+
+# --- names of what was frozen ---
+
+
+def named(home: Freezing, title: str, *more: Document) -> list[Document]:
+    """The registry with another title of its metric, and others beside it."""
+    source, nps, *rest = home.documents()
+    return [source, {**nps, "title": title, "version": "1.0.1"}, *more, *rest]
+
+
+def test_a_title_that_another_metric_had_in_a_frozen_period_is_a_formula(home: Freezing) -> None:
+    """Whoever reads it takes the one number for the other, also a year later."""
+    home.freeze()
+    home.land()
+    home.repo.land(*named(home, "NPS of old"))
+    home.repo.branch()
+    twin = {**home.documents()[1], "id": "twin", "title": "Twin"}
+    home.repo.land(*named(home, "NPS of old", twin))
+    home.repo.branch()
+    head = home.repo.commit(*named(home, "NPS of old", {**twin, "title": "nps ", "version": "2.0.0"}))
+    found = home.judge()
+    assert classes(found) == [("formula", "twin")]
+    assert missing(found) == ["2 more approvals of 2"]
+    assert home.judge(reviews=[], now=BEFORE).passed is False
+    yes = [json.dumps([review(person, head) for person in ("ana", "bob")]).encode()]
+    assert home.judge(reviews=yes).passed
+    # What was approved was this title, and no other one.
+    home.repo.commit(*named(home, "NPS of old", {**twin, "title": "Third", "version": "2.0.0"}))
+    assert not home.judge(reviews=yes).passed
+
+
+def test_a_metric_may_take_back_its_own_title(home: Freezing) -> None:
+    home.freeze()
+    home.land()
+    home.repo.land(*named(home, "NPS of old"))
+    home.repo.branch()
+    home.repo.commit(*named(home, home.documents()[1]["title"]))
+    assert classes(home.judge()) == [("editorial", "nps")]
+
+
+def test_the_id_of_a_frozen_metric_that_is_gone_comes_back_with_its_meaning_or_not_at_all(home: Freezing) -> None:
+    home.freeze()
+    home.land()
+    source, nps, threshold, *rest = home.documents()
+    home.repo.land(source, *rest)
+    home.repo.branch()
+    home.repo.commit(source, {**nps, "where": "score > 0"}, *rest)
+    found = home.judge()
+    assert found.verdict is not None
+    assert found.verdict.faults == (
+        "nps was frozen in 2026-Q3 with another meaning and is gone since: no id is used again, so take another one",
+    )
+    home.repo.commit(source, nps, threshold, *rest)
+    found = home.judge()
+    assert found.verdict is not None
+    assert found.verdict.faults == ()

@@ -203,10 +203,11 @@ def diff(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = 
     from cxgov.governance.changes import compare  # noqa: PLC0415  # as in gate
     from cxgov.governance.freezes import since_frozen  # noqa: PLC0415
     from cxgov.ledger.folder import read_ledger  # noqa: PLC0415
+    from cxgov.ledger.titles import Titles  # noqa: PLC0415
 
     old, new, _ = _sides(Path(folder), base, head)
-    frozen = since_frozen(read_ledger(Path(folder) / FROZEN), new.registry)
-    return replace(compare(old, new), since_frozen=frozen)
+    ledger = read_ledger(Path(folder) / FROZEN)
+    return replace(compare(old, new, Titles(ledger)), since_frozen=since_frozen(ledger, new.registry))
 
 
 def affected(folder: str | Path = "metrics", base: str = "HEAD", head: str | None = None) -> "tuple[Affected, ...]":
@@ -228,12 +229,15 @@ def bump(folder: str | Path = "metrics", base: str = "HEAD") -> "dict[Path, Rewr
         InvalidRegistry: the folder has errors.
         CannotSay: the commit cannot be read, or holds no valid registry.
         CannotWrite: a version stands in a way in which it cannot be replaced.
+        Altered: the ledger is not what was written.
     """
     from cxgov.governance.bumping import bumped  # noqa: PLC0415  # as in gate
     from cxgov.governance.changes import compare  # noqa: PLC0415
+    from cxgov.ledger.folder import read_ledger  # noqa: PLC0415
+    from cxgov.ledger.titles import Titles  # noqa: PLC0415
 
     old, new, inside = _sides(Path(folder), base, None)
-    found = bumped(compare(old, new), new.tree)
+    found = bumped(compare(old, new, Titles(read_ledger(Path(folder) / FROZEN))), new.tree)
     return {Path(folder, its.path.removeprefix(f"{inside}/")): its for its in found}
 
 

@@ -3,7 +3,7 @@
 Documents are compared by kind and id, never by file. One edit is one finding; what it reaches is listed under it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -148,13 +148,34 @@ def _files(document: Document) -> tuple[ReportQuery, ...]:
     return document.queries if isinstance(document, Report) else ()
 
 
-def compare(old: Side, new: Side) -> Comparison:
+# The metrics that had a title, folded, in a period that is frozen.
+Past = Callable[[str], Collection[str]]
+
+
+def nobody(_title: str) -> Collection[str]:
+    """The past where nothing is frozen."""
+    return ()
+
+
+def compare(old: Side, new: Side, past: Past = nobody) -> Comparison:
     """The changes from one side to the other."""
-    return _Comparing(old, new).comparison()
+    return _Comparing(old, new, past).comparison()
+
+
+def retitled(old: Side, new: Side, past: Past) -> frozenset[str]:
+    """The metrics that are called what another one was in a frozen period, and were not called so before."""
+    found = set()
+    for identity, title in new.titles.items():
+        if old.titles.get(identity) != title:
+            own = {identity, *new.registry.metrics[identity].formerly}
+            if title not in map(old.titles.get, own) and not own.issuperset(past(title)):
+                found.add(identity)
+    return frozenset(found)
 
 
 class _Comparing:
-    def __init__(self, old: Side, new: Side) -> None:
+    def __init__(self, old: Side, new: Side, past: Past) -> None:
+        self.retitled = retitled(old, new, past)
         self.old = old
         self.new = new
         self.before, self.after = old.documents, new.documents
@@ -278,7 +299,7 @@ class _Comparing:
         """The finding for a metric that is certified under a title which another one had, though it is no edit."""
         if isinstance(document, Metric) and document.status == "certified":
             other = self.titles.get(document.folded_title)
-            if other is not None and other not in {was[1], key[1]}:
+            if document.id in self.retitled or (other is not None and other not in {was[1], key[1]}):
                 yield self.finding(key, ("title",), "added", "formula", None, said(document.title))
 
     def files(self, key: Key, old: Report, new: Report) -> Iterator[Finding]:
@@ -299,7 +320,7 @@ class _Comparing:
             found = class_of_status(values[1])
         if path == ("title",) and isinstance(document, Metric):
             other = self.titles.get(document.folded_title)
-            if other is not None and other != document.id:
+            if document.id in self.retitled or (other is not None and other != document.id):
                 return "formula"
         return found if found == "editorial" or self.governed(key) else "draft"
 

@@ -103,6 +103,20 @@ def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
     return [f"report {report.id}: {problem.message}" for report, answer, problem in found if answer is Answer.ALTERED]
 
 
+def used_again(ledger: Ledger, old: Side, new: Side) -> list[str]:
+    """Ids of metrics that are gone and were frozen, and would come back with another meaning."""
+    known = {its for metric in old.registry.metrics.values() for its in (metric.id, *metric.formerly)}
+    added = [its for its in new.registry.metrics.values() if not known.intersection((its.id, *its.formerly))]
+    entries = ledger.entries() if added else ()
+    last = {identity: (entry.period.id, its) for entry in entries for identity, its in entry.metrics.items()}
+    return [
+        f"{metric.id} was frozen in {last[metric.id][0]} with another meaning and is gone since: "
+        "no id is used again, so take another one"
+        for metric in added
+        if metric.id in last and last[metric.id][1].clo1 != new.closures.clo1(metric)
+    ]
+
+
 def since_frozen(ledger: Ledger, registry: Registry) -> SinceFrozen | None:
     """How the certified metrics of a registry differ from the last period that was frozen; None where none was."""
     periods = ledger.periods()

@@ -14,8 +14,8 @@ from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Conflict, Repository
 from cxgov.evidence.listings import Refusal
 from cxgov.governance.approvals import is_misnamed
-from cxgov.governance.changes import Side, compare
-from cxgov.governance.freezes import altered_queries, forged, ledger_change, moved_calendar, since_frozen
+from cxgov.governance.changes import Side, compare, retitled
+from cxgov.governance.freezes import altered_queries, forged, ledger_change, moved_calendar, since_frozen, used_again
 from cxgov.governance.gathering import Gathering
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.sides import Meaning, Sides
@@ -192,7 +192,8 @@ class _Judge:
     ) -> tuple[Proposal, tuple[str, ...]]:
         """What is judged, and the entries of the ledger that cannot be made again here."""
         old, merged = self.before, self.step.result
-        comparison = compare(old, new)
+        past = self.sides.past(self.trusted)
+        comparison = compare(old, new, past)
         paths = guarded(self.council, differences)
         findings = [guarded_finding(its.path, change_class, _HOW[its.status]) for its, change_class in paths.items()]
         findings += [guarded_finding(its.path, "history", _HOW[its.status]) for its in altered]
@@ -212,7 +213,8 @@ class _Judge:
                 findings=(*comparison.findings, *findings, *frozen.findings),
                 since_frozen=since_frozen(before, new.registry),
             ),
-            faults=(*frozen.faults, *self.altered_reports(old, new)),
+            faults=(*frozen.faults, *self.altered_reports(old, new), *used_again(before, old, new)),
+            retitled=retitled(old, new, past),
             moved=moved_calendar(before, old.registry.calendar, new.registry.calendar),
             old=self.state(self.trusted) | objects(paths, before=True),
             new=self.state(merged) | objects(paths, before=False),

@@ -16,6 +16,7 @@ from cxgov.evidence.reviews import Review, State, read_reviews, standing
 from cxgov.evidence.signatures import Verifier
 from cxgov.governance import transitions as steps
 from cxgov.governance.approvals import Signature, keys_of, read_approval, words_of
+from cxgov.governance.changes import retitled
 from cxgov.governance.guards import guarded, objects
 from cxgov.governance.hearing import Heard, Hearing, hear, signers_of
 from cxgov.governance.sides import Meaning, Sides
@@ -264,7 +265,9 @@ class Gathering:
         if before is None or after is None:
             return "the reviewed commit is no valid registry"
         paths = guarded(self.council, self.sides.repository.differences(base, commit))
-        found = transitions(before | objects(paths, before=True), after | objects(paths, before=False))
+        sides = self.sides.read(base).side, self.sides.read(commit).side
+        called = retitled(sides[0], sides[1], self.sides.past(self.trusted)) if sides[0] and sides[1] else ()
+        found = transitions(before | objects(paths, before=True), after | objects(paths, before=False), retitled=called)
         return _SPENT if self.spent(base, found) else found
 
     def spent(self, since: str, seen: frozenset[Transition]) -> bool:

@@ -15,6 +15,7 @@ from cxgov.ledger.chain import Ledger
 from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.ledger.folder import LEDGER, OBJECTS
 from cxgov.ledger.objects import MAX_OBJECT
+from cxgov.ledger.titles import Known, Titles
 from cxgov.meaning.dependencies import Key
 
 # Made as it is asked for, or all of it.
@@ -47,6 +48,7 @@ class Sides:
         self._readings: dict[str, Reading] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._states: dict[str, Meaning | None] = {}
+        self._titles: Known = {}
 
     def read(self, treeish: str) -> Reading:
         """The registry of a commit or tree, by its oid.
@@ -83,6 +85,10 @@ class Sides:
         if treeish not in self._ledgers:
             self._ledgers[treeish] = self._ledger(self.read(treeish).frozen)
         return self._ledgers[treeish]
+
+    def past(self, treeish: str) -> Titles:
+        """What metrics were called in the frozen periods of a commit or tree."""
+        return Titles(self.ledger(treeish), self._titles)
 
     def _ledger(self, frozen: Mapping[str, str]) -> Ledger:
         repository = self.repository  # a ledger that knew this would be a circle, and what was read never given back

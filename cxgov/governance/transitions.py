@@ -1,6 +1,6 @@
 """What approvals are of: for every document the step from one meaning to another, by digests alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -70,11 +70,11 @@ class Meanings(State):
         return own
 
 
-def transitions(old: State, new: State) -> frozenset[Transition]:
+def transitions(old: State, new: State, *, retitled: Collection[str] = ()) -> frozenset[Transition]:
     """Every step between two states.
 
-    A title is a step only where it was another's before. A threshold or an overlay takes none where only its metrics
-    move: that is their step.
+    A title is a step only where it was another's before, or of metrics that are ``retitled``. A threshold or an overlay
+    takes none where only its metrics move: that is their step.
     """
     if isinstance(old, Meanings) and isinstance(new, Meanings):
         found = {key for key in _unlike(old, new) if _is_step(key, old.get(key), new.get(key))}
@@ -84,6 +84,7 @@ def transitions(old: State, new: State) -> frozenset[Transition]:
         others = {key for key in {*old, *new} if key[0] != TITLE}
         found = {key for key in others if _is_step(key, old.get(key), new.get(key))}
         found |= {(TITLE, its) for its in _renamed(*titles)}
+    found |= {(TITLE, its) for its in retitled}
     return frozenset(Transition(*key, old.get(key), new.get(key)) for key in found)
 
 

@@ -130,7 +130,8 @@ class Verdict:
 class Proposal:
     """A change as it is judged: its findings and both states, the policy in force and, where it moves, the next.
 
-    ``faults`` are what no approval heals, ``moved`` how it moves over frozen periods.
+    ``faults`` are what no approval heals, ``moved`` how it moves over frozen periods; ``retitled`` are metrics that are
+    called what another one was in a frozen period.
     """
 
     comparison: Comparison
@@ -140,10 +141,11 @@ class Proposal:
     proposed: Council | None
     faults: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    retitled: frozenset[str] = frozenset()
     needed: frozenset[Transition] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "needed", transitions(self.old, self.new))
+        object.__setattr__(self, "needed", transitions(self.old, self.new, retitled=self.retitled))
 
     @property
     def policies(self) -> list[tuple[str, Council]]:

@@ -225,7 +225,7 @@ class Metric(Document):
     @property
     def folded_title(self) -> str:
         """The title as a reader tells it from others: without case, by its words."""
-        return " ".join(self.title.casefold().split())
+        return folded(self.title)
 
     def fewest_shown(self, rule: "Sampling | None") -> int:
         """The fewest rows with which the metric is shown, by itself and by its sampling rule."""
@@ -443,3 +443,8 @@ class Registry:
     def rule_of(self, metric: Metric) -> Sampling | None:
         """The sampling rule by which a metric's rows count."""
         return self.samplings[metric.sampling] if metric.sampling else None
+
+
+def folded(title: str) -> str:
+    """A title as a reader tells it from others: without case, by its words."""
+    return " ".join(title.casefold().split())
