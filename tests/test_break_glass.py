@@ -27,6 +27,7 @@ from tests.support import Document, registry
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 UNTIL: Final = date(2026, 1, 8)
 REASON: Final = "scores arrive as 0-100"
+WAITS: Final = "it waits for the signature of insights: cxgov break-glass sign."
 GLASS: Final[Document] = {"seats": ["finance"], "classes": ["formula", "source", "population", "freeze"]}
 
 
@@ -120,7 +121,7 @@ def test_a_holder_of_each_seat_signs(tmp_path: Path) -> None:
     found = home.gated()
     assert answered(found) == 1
     assert faults(found) == (
-        "000001.json does not stand: it waits for the signature of insights: cxgov break-glass sign",
+        f"000001.json does not stand: {WAITS} It ends on {UNTIL}, the seat support reviews it, and its reason is: {REASON}",
     )
     assert missing(found) == ["2 more approvals of 2"]
     home.sign("ana")

@@ -278,6 +278,12 @@ def test_what_was_signed_is_to_be_committed(home: Glass) -> None:
         break_glass(home.metrics, gated, key=home.keys / "cy", **terms)
 
 
+def test_a_review_says_what_was_found(home: Glass) -> None:
+    home.sign("bob")
+    with pytest.raises(CannotSay, match="says what was found"):
+        review_break_glass(home.metrics, 1, key=home.keys / "dee", outcome="upheld", comment=" ", now=NOW)
+
+
 def test_a_commit_alone_is_no_branch(home: Glass) -> None:
     home.sign("bob")
     main = home.git("rev-parse", "main")

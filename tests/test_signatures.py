@@ -72,7 +72,7 @@ def test_every_type_of_key_that_is_allowed_signs(tmp_path: Path, kind: str) -> N
 @pytest.mark.parametrize("statement", [b"", STATEMENT + b"\n", STATEMENT[:-1], STATEMENT.replace(b"\n", b"\r\n")])
 def test_another_statement_is_not_signed(verifier: Verifier, keys: dict[str, Path], statement: bytes) -> None:
     found = verifier.verify(statement, sign(STATEMENT, keys["ann"], ENVIRONMENT))
-    assert found == NotSigned("not a signature of this statement", told(keys["ann"]))
+    assert found == NotSigned("not a signature of this statement", told(keys["ann"]), forged=True)
 
 
 @pytest.mark.parametrize("namespace", ["git", "file", "cxgov-approval@v2", "cxgov-approval@v1 ", "CXGOV-APPROVAL@V1"])
@@ -175,7 +175,7 @@ def test_another_persons_key_in_the_signature_does_not_make_it_theirs(
     mine, theirs = (b64decode(public(keys[person]).split()[1]) for person in ("mallory", "ann"))
     forged = resealed(bare_sign(keys["mallory"]), lambda blob: blob.replace(mine, theirs))
     found = verifier.verify(STATEMENT, forged)
-    assert found == NotSigned("not a signature of this statement", told(keys["ann"]))
+    assert found == NotSigned("not a signature of this statement", told(keys["ann"]), forged=True)
 
 
 def test_a_signature_is_read_to_a_cap(verifier: Verifier) -> None:

@@ -122,6 +122,8 @@ def review_break_glass(
     known = reviews(ledger.signed()).get(digest(its.entry.data))
     if known is not None:
         raise CannotSay(f"{its.entry.name} was reviewed in {known.entry.name}: {known.outcome}")
+    if not comment.strip():
+        raise CannotSay("a review says what was found: --comment")
     bound = _bound(registry, registry.settings.ref)
     said = review_statement(its.entry, bound, outcome=outcome, comment=comment, nonce=pen.nonce)
     made, person = _with_signature(_entry("BreakGlassReview", ledger, said), pen)

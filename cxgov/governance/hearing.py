@@ -118,7 +118,11 @@ class _Hearing:
                 raise _Fault(f"{person} signed it, and wrote part of the proposal")
         seats = {self.members[person].seat for person in signers}
         if missing := [seat for seat in policy.seats if seat not in seats]:
-            raise _Fault(f"it waits for the signature of {listed(missing)}: cxgov break-glass sign")
+            # Whoever signs next must see what.
+            raise _Fault(
+                f"it waits for the signature of {listed(missing)}: cxgov break-glass sign. It ends on {its.until}, the "
+                f"seat {its.reviewer} reviews it, and its reason is: {its.reason}"
+            )
         if strange := sorted(seats.difference(policy.seats)):
             raise _Fault(f"{strange[0]} signed it, and does not break the glass")
         if its.reviewer in policy.seats:
