@@ -5,19 +5,10 @@ from typing import Final
 
 from cxgov.language.building import Builder, decimals
 from cxgov.language.diagnostics import listed, nearest
-from cxgov.language.model import (
-    ContactCap,
-    Deduplicate,
-    Frame,
-    Invited,
-    Minimum,
-    Responded,
-    Sampling,
-    Selection,
-    Weights,
-)
+from cxgov.language.model import Sampling
 from cxgov.language.reader import Map
 from cxgov.language.rules import CONTACT, SELECTION, VALUE, WEIGHTS
+from cxgov.language.sampling import ContactCap, Deduplicate, Frame, Invited, Minimum, Responded, Selection, Weights
 
 MAX_DECIMALS: Final = 9
 _SELECTION_USES: Final = {"census": (), "hash": ("fraction", "salt")}

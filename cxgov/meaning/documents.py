@@ -32,9 +32,9 @@ from cxgov.language.model import (
     Share,
     Source,
     Threshold,
-    Weights,
 )
 from cxgov.language.policy import BreakGlass, Member, MemberKey, Requirement
+from cxgov.language.sampling import Weights
 
 # A value of a plain document: text, whole number, decimal, truth, an expression's canonical tree, list or map.
 Plain = Any

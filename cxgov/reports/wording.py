@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cxgov.language.expressions import Expr
-from cxgov.language.model import Metric, Registry, Sampling, Threshold, Weights
+from cxgov.language.model import Metric, Registry, Sampling, Threshold
+from cxgov.language.sampling import Weights
 
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
