@@ -28,7 +28,7 @@ NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 UNTIL: Final = date(2026, 1, 8)
 REASON: Final = "scores arrive as 0-100"
 WAITS: Final = "it waits for the signature of insights: cxgov break-glass sign. It ends on 2026-01-08, the seat support"
-GLASS: Final[Document] = {"seats": ["finance"], "classes": ["formula", "source", "population", "freeze"]}
+GLASS: Final[Document] = {"seats": ["finance"], "classes": ["formula", "source", "population"]}
 
 
 class Glass(Repo):
@@ -422,17 +422,27 @@ def test_nothing_is_signed_where_nothing_is_missing(home: Glass) -> None:
 
 
 def test_a_freeze_is_let_through_where_the_policy_says_so(tmp_path: Path) -> None:
-    home = Glass(tmp_path)
+    rules = [*council()["rules"], {"classes": ["freeze"], "quorum": 2, "evidence": "signed"}]
+    home = Glass(tmp_path, rules=rules, break_glass={**GLASS, "classes": ["freeze"]})
     home.branch()
-    made = freeze(home.metrics, "2026-Q4", now=datetime(2026, 9, 1, tzinfo=UTC))
+    made = freeze(home.metrics, "2026-Q2", now=NOW)
     write_freezing(home.metrics / "frozen", made)
     home.commit()
-    early = datetime(2026, 9, 20, tzinfo=UTC)
-    home.sign("bob", now=early, until=date(2026, 9, 22))
-    found = home.judge(now=early, programs=programs())
+    home.sign("bob")
+    found = home.judge(now=NOW, programs=programs())
+    assert found.passed
     assert found.verdict is not None
-    # No rule of this policy says who approves a freeze, and nothing stands for approvals that nobody can give.
-    assert missing(found) == ["no rule of the policy in force says who approves a change of class freeze"]
+    assert [(its.finding.id, its.waiver is not None) for its in found.verdict.demands] == [("2026-Q2", True)]
+
+
+def test_nothing_stands_for_an_approval_that_nobody_can_give(home: Glass) -> None:
+    """The policy names no rule for it, and the glass is not broken for nothing."""
+    home.branch()
+    made = freeze(home.metrics, "2026-Q2", now=NOW)
+    write_freezing(home.metrics / "frozen", made)
+    home.commit()
+    with pytest.raises(CannotSay, match="says who approves a change of class freeze, so nothing can stand for that"):
+        home.sign("bob")
 
 
 def test_the_ledger_goes_on_after_it(home: Glass) -> None:
@@ -474,6 +484,17 @@ def test_the_audit_lists_it_until_it_has_been_reviewed(home: Glass) -> None:
     found = home.audit(now=datetime(2026, 1, 9, tzinfo=UTC))
     assert found.worst is None, found.troubles
     assert found.broken_glass[0].outcome == "upheld"
+
+
+def test_of_a_commit_alone_it_cannot_be_said_whether_it_stands(home: Glass) -> None:
+    """A signature is of one branch, and a commit does not say of which it is."""
+    home.sign("bob")
+    commit = home.merge()
+    kept = read_ledger(home.metrics / "frozen").digests
+    found = audited_by(home.metrics, until=commit, now=NOW, kept=kept)
+    assert found.worst is Kind.NOT_REPLAYED
+    assert found.troubles[0].fix.endswith("or no signature of it counts: --ref refs/heads/main")
+    assert audited_by(home.metrics, until=commit, ref="refs/heads/main", now=NOW, kept=kept).worst is None
 
 
 def test_what_is_rejected_is_to_be_undone(home: Glass) -> None:

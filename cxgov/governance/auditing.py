@@ -224,13 +224,15 @@ class _Audit:
         """By what a step is judged here, and what of that may be missing."""
         side = self.line.read(sound).side
         assert side is not None
-        pinned = None
+        settings, unsure = side.registry.settings, None
+        if self.ref is None and settings.ref is not None:
+            unsure = f"name the branch whose history it is, or no signature of it counts: --ref {settings.ref}"
         try:
-            hold_to_tool(side.registry.settings, sound[:12])
+            hold_to_tool(settings, sound[:12])
         except CannotSay as failure:
-            pinned = str(failure)
+            unsure = str(failure)
         unread = self.rehearing.unread if self.rehearing is not None else None
-        return Judging(pinned=pinned, unread=unread)
+        return Judging(unsure=unsure, unread=unread)
 
     # --- the whole ---
 

@@ -148,6 +148,8 @@ def _can_wait(verdict: Verdict, policy: BreakGlass) -> None:
         raise CannotSay("no approval is missing: `cxgov gate` says what else is")
     for demand in missing:
         finding = demand.finding
+        if demand.rule is None:
+            raise CannotSay(f"{demand.missing[0]}, so nothing can stand for that")
         if finding.change_class not in policy.classes:
             raise CannotSay(
                 f"the policy lets nobody break the glass for a change of class {finding.change_class}: "

@@ -32,12 +32,13 @@ CUT_SHORT: Final = Trouble(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """What may have been missing for a judgement: the programs that were pinned, reviews that cannot be read.
+    """What may have been missing for a judgement, and reviews that cannot be read.
 
-    ``unread`` is None where no reviews were given at all.
+    ``unsure`` is the way out where a no may be none: another version is pinned, or no branch is named. ``unread`` is
+    None where no reviews were given at all.
     """
 
-    pinned: str | None
+    unsure: str | None
     unread: Mapping[str, str] | None
 
 
@@ -83,9 +84,9 @@ def _lacking(commit: str, demand: Demand, ignored: Sequence[Ignored], by: Judgin
 
 
 def _unmet(commit: str, message: str, by: Judging) -> Trouble:
-    if by.pinned is not None:
-        # Another version may class a change otherwise: its no is none of the version that decided.
-        return Trouble(kind=Kind.NOT_REPLAYED, commit=commit, message=message, fix=by.pinned)
+    if by.unsure is not None:
+        # Another version may class a change otherwise, and signatures are of one branch.
+        return Trouble(kind=Kind.NOT_REPLAYED, commit=commit, message=message, fix=by.unsure)
     return Trouble(kind=Kind.UNMET, commit=commit, message=message, fix=_AGAIN)
 
 

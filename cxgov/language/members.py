@@ -35,7 +35,7 @@ def council(builder: Builder, data: Map) -> Council:
         rules=rules,
         guards=tuple(guards.items()),
         beneficiaries=_beneficiaries(builder, data, members),
-        break_glass=_break_glass(builder, data["break_glass"], members) if "break_glass" in data else None,
+        break_glass=_break_glass(builder, data["break_glass"], members, rules) if "break_glass" in data else None,
         **builder.common(data),
     )
 
@@ -144,8 +144,15 @@ def _can_be_met(builder: Builder, data: Map, rule: Requirement, members: tuple[M
         builder.refuse(QUORUM, at, gap.message, gap.fix)
 
 
-def _break_glass(builder: Builder, data: Map, members: tuple[Member, ...]) -> BreakGlass:
+def _break_glass(
+    builder: Builder, data: Map, members: tuple[Member, ...], rules: tuple[Requirement, ...]
+) -> BreakGlass:
     """The seats that break the glass; refused where they cannot, or where nobody is left who could review it."""
+    asked = {change_class for rule in rules for change_class in rule.classes}
+    for i, change_class in enumerate(data["classes"]):
+        if change_class not in asked:
+            message = f"no rule says who approves a change of class {change_class!r}, so nothing can stand for that"
+            builder.refuse(QUORUM, data["classes"].items_at[i], message, "Add a rule for the class, or leave it out.")
     found = BreakGlass(
         seats=tuple(data["seats"]), classes=tuple(data["classes"]), place=place_of(builder.path, data.start)
     )
