@@ -16,6 +16,7 @@ from tests.support import DSN, Maker
 # Files of more than twenty seconds. They are begun first: all workers wait for the one that is done last.
 LONGEST: Final = (
     "test_audit",
+    "test_break_glass",
     "test_workflows",
     "test_laws_changes",
     "test_laws_queries",
