@@ -15,8 +15,10 @@ from cxgov.evidence.git import Repository
 from cxgov.governance.gate import Gated, gate
 from cxgov.governance.guards import matches
 from cxgov.governance.steps import Asked
+from cxgov.language.reader import MAX_BYTES
 from tests.gating import (
     ACCOUNTS,
+    HOME,
     NOW,
     Repo,
     council,
@@ -28,7 +30,7 @@ from tests.gating import (
     signing,
     why,
 )
-from tests.support import Document, registry, tree
+from tests.support import Document, metric, registry, tree
 
 __all__ = ["repo", "signing"]  # fixtures
 
@@ -359,6 +361,24 @@ def test_signed_approvals_count_whoever_commits_them(signing: Repo) -> None:
     found = signing.judge(review("ana", signing.git("rev-parse", "HEAD")))
     assert found.verdict is not None
     assert [[its.person for its in demand.counted] for demand in found.verdict.demands] == [["ana", "bob"]]
+
+
+def test_a_signature_can_be_of_everything_that_a_source_moves(signing: Repo) -> None:
+    """A statement of a thousand steps is larger than any document may be."""
+    its = json.loads((signing.folder / "metrics/council_council.yaml").read_bytes())
+    many = [metric(f"count_{i}", {"count": "rows"}, source="answers", time="at") for i in range(1_000)]
+    signing.git("checkout", "-q", "main")
+    signing.commit(*documents(), *many, its, registry(**HOME))
+    signing.branch()
+    answers, *rest = documents()
+    moved = {**answers, "relation": "cx.answers_too", "version": "2.0.0"}
+    signing.commit(moved, *rest, *many, its, registry(**HOME))
+    for person in ("ana", "bob"):
+        written = sign_approval(signing, person)
+        assert all(len(data) > MAX_BYTES for data in written.values())
+        signing.write(written)
+        signing.commit(who=person)
+    assert signing.judge().passed
 
 
 def test_a_signature_is_of_one_change(signing: Repo) -> None:

@@ -13,11 +13,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cxgov.evidence.signatures import NotSigned, Verifier
-from cxgov.governance.statements import Binding, as_rows, claims_in, elsewhere, made, transitions_in
+from cxgov.governance.statements import MAX_STATEMENT, Binding, as_rows, claims_in, elsewhere, made, transitions_in
 from cxgov.governance.transitions import Transition
 from cxgov.governance.verdict import Proposal
 from cxgov.language.model import Council
-from cxgov.language.reader import MAX_BYTES
 from cxgov.language.strict_json import read_json
 
 _KIND: Final = "urn:cxgov:approval:v1"
@@ -73,7 +72,7 @@ def read_approval(name: str, data: bytes, bound: Binding, verifier: Verifier) ->
     if sha256(data).hexdigest() != name:
         return "its name is not the digest of its bytes"
     try:
-        said, signature = _texts(read_json(data, MAX_BYTES), ("statement", "signature"))
+        said, signature = _texts(read_json(data, MAX_STATEMENT), ("statement", "signature"))
         claims = claims_in(said, _KIND, ("trusted",))
         steps = transitions_in(claims)
     except ValueError as error:
@@ -89,7 +88,7 @@ def read_approval(name: str, data: bytes, bound: Binding, verifier: Verifier) ->
 def words_of(data: bytes) -> str | None:
     """The statement that a file holds, whoever signed it: its wrapping can be made anew by anybody."""
     try:
-        return _texts(read_json(data, MAX_BYTES), ("statement", "signature"))[0]
+        return _texts(read_json(data, MAX_STATEMENT), ("statement", "signature"))[0]
     except ValueError:
         return None
 

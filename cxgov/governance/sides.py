@@ -8,6 +8,7 @@ from cxgov.evidence.listings import Refusal
 from cxgov.governance.changes import Side
 from cxgov.governance.freezes import held
 from cxgov.governance.sharing import Shared
+from cxgov.governance.statements import MAX_STATEMENT
 from cxgov.governance.transitions import Meanings
 from cxgov.language.diagnostics import Diagnostic
 from cxgov.language.loading import APPROVALS, FROZEN
@@ -108,9 +109,10 @@ class Sides:
         hidden = {path for path in found.blobs if "/." in f"/{path[len(top) :]}"}
         frozen = {path: blob.oid for path, blob in found.blobs.items() if path.startswith(f"{top}{FROZEN}/")}
         kept = {path: blob.oid for path, blob in found.blobs.items() if path not in hidden and path not in frozen}
-        data = self.bytes_of(list(kept.values()))
-        approvals = {path: data[oid] for path, oid in kept.items() if path.startswith(f"{top}{APPROVALS}/")}
-        files = {path: data[kept[path]] for path in sorted(kept) if path not in approvals}
+        words = {path: kept.pop(path) for path in list(kept) if path.startswith(f"{top}{APPROVALS}/")}
+        data, said = self.bytes_of(list(kept.values())), self.repository.blobs(words.values(), most=MAX_STATEMENT)
+        approvals = {path: said[oid] for path, oid in words.items()}
+        files = {path: data[kept[path]] for path in sorted(kept)}
         registry, problems = self.shared.load(files)
         sound = registry is not None and not found.refused
         return Reading(

@@ -9,9 +9,10 @@ from cxgov.governance.transitions import Transition
 from cxgov.language.diagnostics import visible
 from cxgov.language.model import Registry
 from cxgov.language.strict_json import read_json
-from cxgov.ledger.entries import MAX_ENTRY
 from cxgov.meaning.digests import doc1
 
+# Some 25,000 transitions: a calendar moves every metric.
+MAX_STATEMENT: Final = 8 * 1024 * 1024
 _STATEMENT: Final = "https://in-toto.io/Statement/v1"
 
 
@@ -72,7 +73,7 @@ def claims_in(text: str, kind: str, names: Iterable[str]) -> dict[str, Any]:
         ValueError: it is no such statement.
     """
     # What holds it has a limit of its own, and a source on which everything rests has many steps.
-    data = read_json(text.encode(), MAX_ENTRY)
+    data = read_json(text.encode(), MAX_STATEMENT)
     if not isinstance(data, dict) or data.get("_type") != _STATEMENT or data.get("predicateType") != kind:
         raise ValueError("its type is another one")
     claims = data.get("predicate")

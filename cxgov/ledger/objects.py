@@ -171,6 +171,8 @@ def _joined(copies: Iterable[tuple[bool, dict[str, Any]]]) -> tuple[dict[str, An
     """
     rows = list(copies)
     its = rows[0][1]
+    if all(row == its for _, row in rows):
+        return its, True
     shared = ("metrics", "thresholds") if its["kind"] in {"Exclusion", "Overlay"} else ()
     lists = {name: sorted({each for _, row in rows for each in row.get(name, [])}) for name in shared}
     bare = [(own, canonical_json({**row, **dict.fromkeys(shared)}), row) for own, row in rows]
