@@ -20,7 +20,7 @@ from cxgov.governance.statements import Binding, made
 from cxgov.ledger.entries import SignedEntry
 from cxgov.ledger.folder import read_ledger, write_freezing, write_signed
 from tests import repos
-from tests.gating import missing, new_key
+from tests.gating import council, missing, new_key
 from tests.test_break_glass import GLASS, NOW, REASON, UNTIL, Glass, _members, faults
 
 ENTRY: Final = "metrics/frozen/ledger/000001.json"
@@ -109,8 +109,10 @@ def test_where_another_entry_landed_first(home: Glass) -> None:
     assert answered(home.gated()) == 0
 
 
-def test_who_freezes_a_period_has_written(home: Glass) -> None:
+def test_who_freezes_a_period_has_written(tmp_path: Path) -> None:
     """Also where the objects are there already, so that the entry is all that is new."""
+    rules = [*council()["rules"], {"classes": ["freeze"], "quorum": 2}]
+    home = Glass(tmp_path, rules=rules, break_glass={**GLASS, "classes": ["freeze"]})
     home.branch()
     write_freezing(home.metrics / "frozen", freeze(home.metrics, "2026-Q3", now=NOW))
     home.commit()

@@ -386,7 +386,7 @@ def test_giving_an_approval_and_merging_contribute_nobody() -> None:
     merging = commit(Identity(*ANN), Identity(*BEN), differences=((), ()), parents=("1", "2"), by_itself=True)
     told = contributors([approving, merging], emails=EMAILS, accounts=ACCOUNTS, approvals=FOLDER)
     assert told.persons == set()
-    assert [reason for _, reason in told.passed_over] == ["only adds approvals", "a merge that git makes by itself"]
+    assert [reason for _, reason in told.passed_over] == ["only signs", "a merge that git makes by itself"]
     two_parents = commit(Identity(*ANN), differences=((added,), (added,)), parents=("1", "2"))
     assert persons(two_parents) == persons(commit(Identity(*ANN))) == {"ann"}
 
