@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
@@ -22,6 +23,8 @@ _MODES: Final = {
 _TWINS: Final = "one path with {} where case, or the form of a letter, does not count"
 _ORDINARY = re.compile(r"\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?", re.DOTALL)
+# Trees of one repository have most of their paths in common.
+_MANY: Final = 1 << 16
 _FOREIGN: Final = frozenset('<>:"|?*\\')
 
 
@@ -102,11 +105,13 @@ def sort_out(found: Iterable[Entry], folder: str = "") -> Tree:
     return Tree(blobs, tuple(sorted(refused.values())))
 
 
+@lru_cache(maxsize=_MANY)
 def fold(path: str) -> str:
     """A path as a file system sees it for which case and Unicode's forms of one letter are the same."""
     return path.lower() if path.isascii() else normalize("NFC", normalize("NFD", path).casefold())
 
 
+@lru_cache(maxsize=_MANY)
 def flaw(name: str) -> str | None:
     """Why a file system or a reader would take a name for something else, if one would."""
     lowered = name.lower()

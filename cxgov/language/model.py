@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from cxgov.language.diagnostics import Place
@@ -380,6 +381,8 @@ class Registry:
         return self.samplings[metric.sampling] if metric.sampling else None
 
 
+# Two sides of a comparison ask it of the same titles.
+@lru_cache(maxsize=1 << 16)
 def folded(title: str) -> str:
     """A title as a reader tells it from others: without case, by its words."""
     return " ".join(title.casefold().split())

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-from xml.sax.saxutils import escape, quoteattr
 
 from cxgov.language.diagnostics import Place, visible
 
@@ -68,6 +67,8 @@ def as_sarif(points: Iterable[Point], version: str) -> str:
 
 def as_junit(points: Iterable[Point], suite: str) -> str:
     """One test suite of JUnit XML: a failed case for each error, one that passed where there is none."""
+    from xml.sax.saxutils import escape, quoteattr  # noqa: PLC0415  # it brings the modules of the web with it
+
     points = list(points)
     failures = [point for point in points if point.level == "error"]
     cases = []
