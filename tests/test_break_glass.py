@@ -429,7 +429,7 @@ def test_a_freeze_is_let_through_where_the_policy_says_so(tmp_path: Path) -> Non
     write_freezing(home.metrics / "frozen", made)
     home.commit()
     home.sign("bob")
-    found = home.judge(now=NOW, programs=programs())
+    found = home.judge(now=NOW, programs=programs)
     assert found.passed
     assert found.verdict is not None
     assert [(its.finding.id, its.waiver is not None) for its in found.verdict.demands] == [("2026-Q2", True)]

@@ -66,7 +66,7 @@ class Freezing:
         self.repo.commit()
 
     def judge(self, now: datetime = BEFORE, **asked: Any) -> Gated:
-        return self.repo.judge(now=now, programs=programs(), **asked)
+        return self.repo.judge(now=now, programs=programs, **asked)
 
     def land(self) -> None:
         self.repo.git("checkout", "-q", "main")
@@ -255,7 +255,7 @@ def test_what_is_new_for_the_next_period_moves_nothing_frozen(home: Freezing) ->
 def test_other_versions_of_the_program_cannot_say(home: Freezing) -> None:
     home.freeze()
     with pytest.raises(CannotSay, match=r"000001\.json was made by cxgov==.*: install them"):
-        home.repo.judge(now=BEFORE, programs={"cxgov": "9.9.9", "sqlglot": "30.30.0"})
+        home.repo.judge(now=BEFORE, programs=lambda: {"cxgov": "9.9.9", "sqlglot": "30.30.0"})
 
 
 def test_a_restatement_is_made_again_and_approved(home: Freezing) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cxgov.evidence.commits import Difference, Identity, read_differences
 from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.git import Conflict, Repository
-from cxgov.evidence.listings import Blob, Refusal
+from cxgov.evidence.listings import Refusal
 from cxgov.language.reader import MAX_BYTES
 from tests.repos import ANN, BEN, CAM, ENVIRONMENT, FORGE, Person, Repo
 
@@ -92,7 +92,7 @@ def test_the_environment_does_not_lead_to_another_repository(
         monkeypatch.setenv(name, value)
     its = opened(repo, ENVIRONMENT | named)
     assert its.commit("main") == head
-    assert its.tree(head).blobs["a"].oid == repo.git("rev-parse", f"{head}:a")
+    assert its.tree(head).blobs["a"] == repo.git("rev-parse", f"{head}:a")
 
 
 def test_a_planted_bare_repository_is_not_opened_for_the_one_around_it(repo: Repo) -> None:
@@ -119,8 +119,8 @@ def test_every_kind_of_repository_is_read(tmp_path: Path, opened: Opener, kind: 
             repo.git("clone", "--quiet", "--shared", str(repo.folder), str(path))
     its = opened(path)
     assert its.commit("HEAD") == head
-    [(name, blob)] = its.tree(head, "metrics").blobs.items()
-    assert (name, its.blobs([blob.oid])) == ("metrics/a.yaml", {blob.oid: b"a: 1\n"})
+    [(name, oid)] = its.tree(head, "metrics").blobs.items()
+    assert (name, its.blobs([oid])) == ("metrics/a.yaml", {oid: b"a: 1\n"})
     assert its.merged_tree(head, head) == repo.git("rev-parse", f"{head}^{{tree}}")
     assert its.first_parents(None, head) == (head,)
     assert its.commits(head, head) == ()
@@ -208,7 +208,7 @@ def test_paths_are_read_whole_whatever_letters_they_have(repo: Repo, opened: Ope
     head = repo.commit(dict.fromkeys(names, "a: 1\n") | {"elsewhere/b.yaml": "", "metrics.yaml": ""})
     its = opened(repo).tree(head, "metrics")
     oid = repo.blob(b"a: 1\n")
-    assert its.blobs == dict.fromkeys(names, Blob("100644", oid))
+    assert its.blobs == dict.fromkeys(names, oid)
     assert not its.refused
 
 
@@ -399,9 +399,9 @@ def test_many_blobs_over_several_trees_are_read_by_one_process(repo: Repo, opene
     second = repo.commit({"metrics/7.yaml": "n: seven\n"})
     its = opened(repo)
     trees = [its.tree(oid, "metrics").blobs for oid in (first, second)]
-    read = its.blobs(blob.oid for tree in trees for blob in tree.values())
+    read = its.blobs(oid for tree in trees for oid in tree.values())
     assert len(read) == 3001
-    assert [read[tree["metrics/7.yaml"].oid] for tree in trees] == [b"n: 7\n", b"n: seven\n"]
+    assert [read[tree["metrics/7.yaml"]] for tree in trees] == [b"n: 7\n", b"n: seven\n"]
     assert its.blobs([]) == {}
 
 
@@ -421,9 +421,9 @@ def test_a_missing_object_is_not_fetched(repo: Repo, tmp_path: Path, opened: Ope
     source = f"file://{repo.folder}"
     repo.git("clone", "--quiet", "--filter=blob:none", "--no-checkout", source, str(clone))
     its = opened(clone)
-    [blob] = its.tree(head, "metrics").blobs.values()
+    [oid] = its.tree(head, "metrics").blobs.values()
     with pytest.raises(CannotSay, match="fetch all of its objects"):
-        its.blobs([blob.oid])
+        its.blobs([oid])
 
 
 def test_replaced_and_grafted_objects_are_read_as_they_are(repo: Repo, opened: Opener) -> None:
@@ -438,7 +438,7 @@ def test_replaced_and_grafted_objects_are_read_as_they_are(repo: Repo, opened: O
     assert repo.git("rev-list", "--count", "HEAD") == "1"
     its = opened(repo)
     assert its.commit("HEAD~1") == second
-    assert its.tree(head, "metrics").blobs["metrics/a.yaml"].oid == blobs[1]
+    assert its.tree(head, "metrics").blobs["metrics/a.yaml"] == blobs[1]
     assert its.blobs([blobs[1]]) == {blobs[1]: b"a: 3\n"}
     assert its.first_parents(None, head) == (first, second, head)
     assert [commit.oid for commit in its.commits(first, head)] == [head, second]
@@ -458,9 +458,9 @@ def test_a_merge_is_made_and_readable_without_touching_the_repository(repo: Repo
     merged = its.merged_tree(trusted, head)
     assert isinstance(merged, str)
     tree = its.tree(merged, "metrics").blobs
-    assert its.blobs(blob.oid for blob in tree.values()) == {
-        tree["metrics/a.yaml"].oid: b"a: 2\n",
-        tree["metrics/b.yaml"].oid: b"b: 2\n",
+    assert its.blobs(tree.values()) == {
+        tree["metrics/a.yaml"]: b"a: 2\n",
+        tree["metrics/b.yaml"]: b"b: 2\n",
     }
     assert sorted(path for path in repo.folder.rglob("*")) == before
     assert [its.path for its in its.differences(trusted, merged)] == ["metrics/b.yaml"]
@@ -537,7 +537,7 @@ def test_no_hook_or_program_of_the_configuration_is_run(repo: Repo, tmp_path: Pa
     its = opened(repo)
     its.full_name("main")
     its.merged_tree(its.commit("main"), head)
-    its.blobs(blob.oid for blob in its.tree(head, "metrics").blobs.values())
+    its.blobs(its.tree(head, "metrics").blobs.values())
     its.commits(base, head)
     its.first_parents(base, head)
     assert not (tmp_path / "ran").exists()

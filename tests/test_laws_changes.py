@@ -273,7 +273,7 @@ def test_other_sql_has_another_closure(which: Property) -> None:
     same = sorted((its for its in before.keys() & now.keys() if before[its] == now[its]), key=str)
     # Those that the edit is near to, and some others, each time with another dialect.
     key = (which[0], EDITS[which][0])
-    near = base().reached.get(key, frozenset()) | edited.reached.get(key, frozenset())
+    near = base().reaching.of(key) | edited.reaching.of(key)
     draw = random.Random(".".join(which))
     for pair in {*[its for its in same if its[0] in near][:12], *draw.sample(same, min(len(same), 6))}:
         dialect = draw.choice(DIALECTS)
@@ -385,7 +385,7 @@ def test_a_number_in_another_spelling_is_the_same(which: str) -> None:
     edited = side_of(tree_of(with_edit(rich(), key, values)))
     found = compare(base(), edited)
     assert (found.findings, found.moved) == ((), ())
-    for identity in sorted(base().reached.get(key, frozenset()))[:8]:
+    for identity in sorted(base().reaching.of(key))[:8]:
         for dialect in DIALECTS:
             pair = (identity, None)
             assert statements_of_base(pair, dialect) == statements(edited.registry, pair, dialect)

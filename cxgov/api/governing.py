@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxgov.api.freezing import here
 from cxgov.api.registries import InvalidRegistry, read_tree, within
 from cxgov.language.diagnostics import in_file_order, visible
 from cxgov.language.loading import FROZEN, no_collection
@@ -47,16 +46,16 @@ def gate(
     from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.gate import gate as judge  # noqa: PLC0415
     from cxgov.governance.steps import Asked  # noqa: PLC0415  # git and digests are for those who ask for them
+    from cxgov.ledger.circumstances import programs  # noqa: PLC0415
 
-    around = here(now)
     asked = Asked(
         trusted=trusted,
         head=head,
         reviews=list(reviews),
         authors=list(authors),
         ref=ref,
-        now=around.now,
-        programs=around.compiler,
+        now=now or datetime.now(UTC),
+        programs=programs,
     )
     # What is read stays until the answer, so that there is nothing to collect.
     with no_collection(), Repository(Path(folder), os.environ) as repository:
@@ -89,8 +88,8 @@ def audit(
     from cxgov.evidence.git import Repository  # noqa: PLC0415
     from cxgov.governance.auditing import AskedAudit  # noqa: PLC0415  # as in gate
     from cxgov.governance.auditing import audit as replay  # noqa: PLC0415
+    from cxgov.ledger.circumstances import programs  # noqa: PLC0415
 
-    around = here(now)
     asked = AskedAudit(
         until=until,
         since=since,
@@ -98,8 +97,8 @@ def audit(
         reviews=reviews,
         authors=authors or {},
         ref=ref,
-        now=around.now,
-        programs=around.compiler,
+        now=now or datetime.now(UTC),
+        programs=programs,
     )
     with Repository(Path(folder), os.environ) as repository:
         inside = within(repository.top, Path(folder))
@@ -123,7 +122,7 @@ def history(
     from cxgov.governance.histories import history as walk  # noqa: PLC0415
     from cxgov.ledger.circumstances import programs  # noqa: PLC0415
 
-    asked = AskedHistory(metric=metric, until=until, reviews=reviews or {}, programs=programs())
+    asked = AskedHistory(metric=metric, until=until, reviews=reviews or {}, programs=programs)
     with Repository(Path(folder), os.environ) as repository:
         return walk(repository, within(repository.top, Path(folder)), asked, os.environ)
 

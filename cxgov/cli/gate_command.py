@@ -1,5 +1,6 @@
 """``cxgov gate``."""
 
+import gc
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,8 @@ def command(
         case _:
             text = verdicts.as_text(found)
     write_out(text, into)
+    # What was read is as large as the registry, and the interpreter would look for garbage in it as it ends.
+    gc.freeze()
     return answered(found)
 
 

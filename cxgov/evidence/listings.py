@@ -15,6 +15,7 @@ from unicodedata import normalize
 
 PLAIN: Final = "100644"
 TREE: Final = "040000"
+_TAKEN: Final = frozenset({PLAIN, TREE})
 _MODES: Final = {
     "100755": "an executable file",
     "120000": "a symbolic link",
@@ -28,13 +29,6 @@ _MANY: Final = 1 << 16
 _FOREIGN: Final = frozenset('<>:"|?*\\')
 
 
-class Blob(NamedTuple):
-    """The bytes at a path, by the name that git has for them."""
-
-    mode: str
-    oid: str
-
-
 class Refusal(NamedTuple):
     """A path that no registry may have, and why."""
 
@@ -44,9 +38,9 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The files of a folder by their path in the repository, and what was refused, by path."""
+    """The oids of a folder's files by their path in the repository, and what was refused, by path."""
 
-    blobs: Mapping[str, Blob]
+    blobs: Mapping[str, str]
     refused: tuple[Refusal, ...] = ()
 
 
@@ -60,16 +54,21 @@ class Entry(NamedTuple):
 
 def entries(listed: bytes, prefix: str = "") -> Iterator[Entry]:
     """The entries of ``ls-tree -z``. A path that is not UTF-8 has its bytes written out, which is then refused."""
-    for line in listed.split(b"\0")[:-1]:
-        facts, _, path = line.partition(b"\t")
-        mode, _, oid = facts.decode("ascii").split(" ")
-        yield Entry(mode, oid, prefix + path.decode("utf-8", "backslashreplace"))
+    return (_entry(line, prefix) for line in listed.split(b"\0")[:-1])
+
+
+# Trees of one repository have most of their entries in common.
+@lru_cache(maxsize=_MANY)
+def _entry(line: bytes, prefix: str) -> Entry:
+    facts, _, path = line.partition(b"\t")
+    mode, _, oid = facts.decode("ascii").split(" ")
+    return Entry(mode, oid, prefix + path.decode("utf-8", "backslashreplace"))
 
 
 def sort_out(found: Iterable[Entry], folder: str = "") -> Tree:
     """Files from entries; ``found`` has folders before what is in them, as ``ls-tree -rt`` gives them."""
     found = list(found)
-    times = Counter(entry.path for entry in found)
+    times = Counter([entry.path for entry in found])
     first: dict[str, str] = {}
     twins: dict[str, str] = {}
     for path in times:
@@ -77,7 +76,7 @@ def sort_out(found: Iterable[Entry], folder: str = "") -> Tree:
         if other != path:
             twins[path] = other
             twins.setdefault(other, path)
-    blobs: dict[str, Blob] = {}
+    blobs: dict[str, str] = {}
     refused: dict[str, Refusal] = {}
     folders = {folder}
     closed: set[str] = set()
@@ -94,14 +93,14 @@ def sort_out(found: Iterable[Entry], folder: str = "") -> Tree:
         elif path in twins:
             reason = _TWINS.format(repr(twins[path]))
         else:
-            reason = flaw(name) or (None if mode in {PLAIN, TREE} else _MODES.get(mode, f"a file of mode {mode}"))
+            reason = flaw(name) or (None if mode in _TAKEN else _MODES.get(mode, f"a file of mode {mode}"))
         if reason is not None:
             closed.add(path)
             refused[path] = Refusal(path, reason)
         elif mode == TREE:
             folders.add(path)
         else:
-            blobs[path] = Blob(mode, oid)
+            blobs[path] = oid
     return Tree(blobs, tuple(sorted(refused.values())))
 
 

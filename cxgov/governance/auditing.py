@@ -22,6 +22,7 @@ from cxgov.governance.gate import Gated
 from cxgov.governance.guards import guarded
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
+from cxgov.governance.steps import Programs
 from cxgov.governance.tool import hold_to_tool
 from cxgov.governance.troubles import (
     CUT_SHORT,
@@ -62,7 +63,7 @@ class AskedAudit:
     authors: Mapping[str, int] = field(default_factory=dict)
     ref: str | None = None
     now: datetime
-    programs: Mapping[str, str] = field(default_factory=dict)
+    programs: Programs = dict
 
 
 def audit(
@@ -304,8 +305,8 @@ class _Audit:
         tree = self.repository.tree(self.until, self.folder)
         prefix = f"{self.folder}/{APPROVALS}/".removeprefix("/")
         approved = {
-            path.removeprefix(prefix.removesuffix(f"{APPROVALS}/")): blob.oid
-            for path, blob in tree.blobs.items()
+            path.removeprefix(prefix.removesuffix(f"{APPROVALS}/")): oid
+            for path, oid in tree.blobs.items()
             if path.startswith(prefix)
         }
         here = {f"{FROZEN}/{path}": oid for path, oid in frozen.items()}

@@ -19,7 +19,7 @@ from cxgov.language.model import Document, Metric, Registry, Report, ReportQuery
 from cxgov.language.reader import Map, place_of, read
 from cxgov.language.report_links import certified
 from cxgov.meaning.classes import How, class_of
-from cxgov.meaning.dependencies import Key, governed, overlaid, reached
+from cxgov.meaning.dependencies import Key, Reaching, overlaid
 from cxgov.meaning.digests import Closures
 from cxgov.meaning.documents import Plain, documents, plain
 
@@ -115,9 +115,9 @@ class Side:
         return {its.id: its.folded_title for its in self.registry.metrics.values() if its.status != "draft"}
 
     @cached_property
-    def reached(self) -> dict[Key, frozenset[str]]:
-        """For every document the metrics whose numbers it can move."""
-        return reached(self.registry)
+    def reaching(self) -> Reaching:
+        """Which metrics its documents can move."""
+        return Reaching(self.registry)
 
     @cached_property
     def closures(self) -> Closures:
@@ -133,13 +133,14 @@ def unlike(old: Side, new: Side) -> set[Key]:
     """The documents that stand on one side only, or whose bytes or queries differ: all others are the same on both."""
     before, after = old.documents, new.documents
     # What was read once for both sides is one object.
-    others = (key for key in before.keys() & after.keys() if before[key] is not after[key])
-    return before.keys() ^ after.keys() | {
+    others = [(key, its, other) for key, its in before.items() if (other := after.get(key)) is not its]
+    return after.keys() - before.keys() | {
         key
-        for key in others
-        if (text := old.bytes_of(before[key])) is None
-        or text != new.bytes_of(after[key])
-        or _files(before[key]) != _files(after[key])
+        for key, its, other in others
+        if other is None
+        or (text := old.bytes_of(its)) is None
+        or text != new.bytes_of(other)
+        or _files(its) != _files(other)
     }
 
 
@@ -165,11 +166,10 @@ def compare(old: Side, new: Side, past: Past = nobody) -> Comparison:
 def retitled(old: Side, new: Side, past: Past) -> frozenset[str]:
     """The metrics that are called what another one was in a frozen period, and were not called so before."""
     found = set()
-    for identity, title in new.titles.items():
-        if old.titles.get(identity) != title:
-            own = {identity, *new.registry.metrics[identity].formerly}
-            if title not in map(old.titles.get, own) and not own.issuperset(past(title)):
-                found.add(identity)
+    for identity, title in new.titles.items() - old.titles.items():
+        own = {identity, *new.registry.metrics[identity].formerly}
+        if title not in map(old.titles.get, own) and not own.issuperset(past(title)):
+            found.add(identity)
     return frozenset(found)
 
 
@@ -221,12 +221,12 @@ class _Comparing:
     def governed(self, key: Key) -> bool:
         """Whether something certified rests on a document; what was governed under its old name is so under the new."""
         was = self.back.get(key, key)
-        return any(governed(side.registry, side.reached, its) for side, its in ((self.old, was), (self.new, key)))
+        return self.old.reaching.governed(was) or self.new.reaching.governed(key)
 
     def reached(self, key: Key) -> set[str]:
         """The metrics whose numbers a document can move on either side, by their names on the new one."""
-        before = self.old.reached.get(self.back.get(key, key), ())
-        return {*(self.now(("Metric", its))[1] for its in before), *self.new.reached.get(key, ())}
+        before = self.old.reaching.of(self.back.get(key, key))
+        return {*(self.now(("Metric", its))[1] for its in before), *self.new.reaching.of(key)}
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -255,9 +255,10 @@ class _Comparing:
         """
         near = {key[1] for key in self.touched if key[0] == "Metric"}.union(*map(self.reached, self.touched))
         found: dict[tuple[str, str | None], str] = {}
-        for metric in side.registry.metrics.values():
-            name = self.now(("Metric", metric.id))[1]
-            if name in near:
+        for name in near:
+            key = ("Metric", name)
+            metric = side.registry.metrics.get((key if side is self.new else self.back.get(key, key))[1])
+            if metric is not None:
                 found[name, None] = side.closures.clo1(metric)
         for metric, overlay in overlaid(side.registry):
             name = self.now(("Metric", metric.id))[1]

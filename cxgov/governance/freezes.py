@@ -4,7 +4,7 @@ An entry is judged by what it says of a period, without its place in the chain, 
 does not cost its approvals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,7 +60,7 @@ def ledger_change(
     added: Sequence[str],
     folder: str,
     now: datetime,
-    programs: Mapping[str, str],
+    programs: Callable[[], Mapping[str, str]],
 ) -> LedgerChange:
     """What a proposal adds to the ledger; ``added`` are its new paths, ``registry`` that of the tree it would make."""
     findings: list[Finding] = []
@@ -75,8 +75,9 @@ def ledger_change(
         if isinstance(entry, SignedEntry):
             continue
         wanted |= {f"{OBJECTS}/{its.object}" for its in entry.metrics.values()}
-        others = dict(entry.compiler) != dict(programs)
-        made = None if others else _made_again(entry, merged.before(sequence), registry, programs)
+        here_now = programs()
+        others = dict(entry.compiler) != dict(here_now)
+        made = None if others else _made_again(entry, merged.before(sequence), registry, here_now)
         if made is None:
             by = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
             unmade.append(f"{entry.name} was made by {by}, and only they can make it again: install them")
@@ -105,8 +106,12 @@ def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
 
 def used_again(ledger: Ledger, old: Side, new: Side) -> list[str]:
     """Ids of metrics that are gone and were frozen, and would come back with another meaning."""
-    known = {its for metric in old.registry.metrics.values() for its in (metric.id, *metric.formerly)}
-    added = [its for its in new.registry.metrics.values() if not known.intersection((its.id, *its.formerly))]
+    before, after = old.registry.metrics, new.registry.metrics
+    unknown = after.keys() - before.keys()
+    if not unknown:
+        return []
+    known = {its for metric in before.values() for its in (metric.id, *metric.formerly)}
+    added = [after[its] for its in sorted(unknown) if not known.intersection((its, *after[its].formerly))]
     entries = ledger.entries() if added else ()
     last = {identity: (entry.period.id, its) for entry in entries for identity, its in entry.metrics.items()}
     return [

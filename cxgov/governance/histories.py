@@ -15,6 +15,7 @@ from cxgov.governance.changes import Comparison, compare
 from cxgov.governance.findings import Finding
 from cxgov.governance.rehearing import Rehearing
 from cxgov.governance.replaying import Replay
+from cxgov.governance.steps import Programs
 from cxgov.governance.verdict import Demand
 from cxgov.governance.walking import Line
 from cxgov.language.diagnostics import nearest
@@ -86,7 +87,7 @@ class AskedHistory:
     metric: str
     until: str = "HEAD"
     reviews: Mapping[str, bytes] = field(default_factory=dict)
-    programs: Mapping[str, str] = field(default_factory=dict)
+    programs: Programs = dict
 
 
 def history(repository: Repository, folder: str, asked: AskedHistory, environment: Mapping[str, str]) -> History:

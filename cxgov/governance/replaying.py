@@ -7,7 +7,7 @@ from datetime import date, datetime
 from cxgov.evidence.commits import Commit
 from cxgov.governance.gate import Gated, judge
 from cxgov.governance.rehearing import Heard, Rehearing, leads
-from cxgov.governance.steps import Asked, Step
+from cxgov.governance.steps import Asked, Programs, Step
 from cxgov.governance.walking import Line
 
 
@@ -22,7 +22,7 @@ class Replay:
     trunk: Sequence[str]
     rehearing: Rehearing | None
     environment: Mapping[str, str]
-    programs: Mapping[str, str]
+    programs: Programs
     revoked: dict[str, date] = field(default_factory=dict)
 
     def gated(self, i: int, sound: str, at: datetime, ref: str | None) -> Gated:

@@ -105,10 +105,10 @@ class Sides:
     def _read(self, treeish: str) -> Reading:
         found = self.repository.tree(treeish, self.folder)
         top = f"{self.folder}/" if self.folder else ""
+        frozen = {path: oid for path, oid in found.blobs.items() if path.startswith(f"{top}{FROZEN}/")}
         # As on disk: what begins with a dot is not the registry's.
         hidden = {path for path in found.blobs if "/." in f"/{path[len(top) :]}"}
-        frozen = {path: blob.oid for path, blob in found.blobs.items() if path.startswith(f"{top}{FROZEN}/")}
-        kept = {path: blob.oid for path, blob in found.blobs.items() if path not in hidden and path not in frozen}
+        kept = {path: oid for path, oid in found.blobs.items() if path not in frozen and path not in hidden}
         words = {path: kept.pop(path) for path in list(kept) if path.startswith(f"{top}{APPROVALS}/")}
         data, said = self.bytes_of(list(kept.values())), self.repository.blobs(words.values(), most=MAX_STATEMENT)
         approvals = {path: said[oid] for path, oid in words.items()}

@@ -1,10 +1,13 @@
 """What the gate is asked, and what it judges: the way from a trusted commit to what would be there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from cxgov.evidence.commits import Commit
+
+# The versions of the programs by name; asked for only where something was frozen.
+Programs = Callable[[], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +16,7 @@ class Asked:
 
     Each file of reviews is of one request. ``authors`` are the accounts that opened them. ``ref`` is the full name of
     the branch into which it would be merged; needed only where ``trusted`` is no ref, as in a merge queue. ``programs``
-    are the versions that judge, by which an entry of the ledger is made again.
+    gives the versions that judge, by which an entry of the ledger is made again.
     """
 
     trusted: str
@@ -22,7 +25,7 @@ class Asked:
     authors: Sequence[int] = ()
     ref: str | None = None
     now: datetime
-    programs: Mapping[str, str] = field(default_factory=dict)
+    programs: Programs = dict
 
     @property
     def today(self) -> date:

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from cxgov.governance.changes import Side, unlike
 from cxgov.language.model import Overlay, Threshold
-from cxgov.meaning.dependencies import Key, resting_on
+from cxgov.meaning.dependencies import Key
 from cxgov.meaning.digests import gov1
 
 # What is no document stands among them under kinds of its own: a guarded path, and what a certified metric is called,
@@ -102,11 +102,11 @@ def _own(value: str | None) -> list[str]:
 def _renamed(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
     """The metrics of which the title was another's before, by what each is called."""
     bearers = {title: identity for identity, title in old.items()}
-    return {identity for identity, title in new.items() if bearers.get(title, identity) != identity}
+    return {identity for identity, title in new.items() - old.items() if bearers.get(title, identity) != identity}
 
 
 def _unlike(old: Meanings, new: Meanings) -> set[Key]:
     """What can mean something else: the others have the same bytes, and so has all that they rest on."""
     touched = unlike(old.side, new.side)
     found: set[Key] = {*old.beside, *new.beside}
-    return found.union(*(resting_on(its.side.registry, its.side.reached, touched) for its in (old, new)))
+    return found.union(*(its.side.reaching.resting_on(touched) for its in (old, new)))

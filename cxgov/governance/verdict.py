@@ -5,8 +5,9 @@ never defaulted: a class that no rule names is blocked, and whoever does not cou
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from cxgov.governance.changes import Comparison
@@ -126,7 +127,7 @@ class Verdict:
         return not blocked and all(demand.met for demand in self.demands)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """A change as it is judged: its findings and both states, the policy in force and, where it moves, the next.
 
@@ -142,10 +143,11 @@ class Proposal:
     faults: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     retitled: frozenset[str] = frozenset()
-    needed: frozenset[Transition] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "needed", transitions(self.old, self.new, retitled=self.retitled))
+    @cached_property
+    def needed(self) -> frozenset[Transition]:
+        """The steps that must be approved."""
+        return transitions(self.old, self.new, retitled=self.retitled)
 
     @property
     def policies(self) -> list[tuple[str, Council]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from cxgov.language.building import Builder, decimals
@@ -37,7 +38,8 @@ from cxgov.language.steps import sampling
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MAX_CONFIDENCE_DECIMALS: Final = 6
 NO_SUCCESSOR: Final = "none"
-_NO_RACI: Final = Raci()
+# A team says the same in all of its metrics.
+_raci = lru_cache(maxsize=1024)(Raci)
 
 
 def build(builder: Builder, data: Map) -> Document | None:
@@ -121,13 +123,11 @@ def _metric(builder: Builder, data: Map) -> Metric | None:
     ended = _deprecation(builder, data["deprecated"]) if "deprecated" in data else None
     if measure is None or ("deprecated" in data and ended is None):
         return None
-    raci = data.get("raci")
+    raci = data.get("raci", {})
     return Metric(
         status=data["status"],
         deprecated=ended,
-        raci=_NO_RACI
-        if raci is None
-        else Raci(
+        raci=_raci(
             responsible=raci.get("responsible", ""),
             accountable=raci.get("accountable", ""),
             consulted=tuple(raci.get("consulted", ())),

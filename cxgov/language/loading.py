@@ -158,9 +158,9 @@ class _Loader:
 
     def load(self, *, metrics_last: bool) -> None:
         for path in sorted(self.known):
-            document, its = self.known[path]
-            if self.keep(path, document, its) and isinstance(document, Metric):
-                self.title(document, its, document.place)
+            its = self.known[path]
+            if self.keep(path, its):
+                self.title(its, its.document.place)
         paths = sorted(self.tree.keys() - self.known.keys())
         metrics = [path for path in paths if metrics_last and LOOKS_LIKE_METRIC.search(self.tree[path])]
         early = set(metrics)
@@ -278,18 +278,17 @@ class _Loader:
         self.linker.broken.add(named)
 
     def keep_written(self, written: Written[Any]) -> None:
-        document: Document = written.document
-        its = summary(written.data["kind"], document)
-        if self.keep(written.builder.path, document, its):
-            if isinstance(document, Metric):
-                self.title(document, its, place_of(written.builder.path, written.data.values_at["title"]))
-            if its.claims:
+        its = Known(written.document, summary(written.data["kind"], written.document))
+        if self.keep(written.builder.path, its):
+            self.title(its, place_of(written.builder.path, written.data.values_at["title"]))
+            if its.summary.claims:
                 self.claiming.append(written)
 
-    def keep(self, path: str, document: Document, its: Summary) -> bool:
+    def keep(self, path: str, known: Known) -> bool:
         """Takes a document into the registry, unless its identity is taken."""
+        document, its = known
         place = document.place
-        first = self.places.setdefault((its.kind, document.id), place)
+        first = self.places.setdefault((its.kind, its.id), place)
         if first is not place:
             message = f"{its.kind} {document.id!r} stands already in {first}"
             self.problems.append(Diagnostic(rule=DUPLICATE, message=message, place=place))
@@ -315,7 +314,7 @@ class _Loader:
                 self.linker.reports[document.id] = document
             case Council():
                 self.second_council(document)
-        self.found[path] = Known(document, its)
+        self.found[path] = known
         return True
 
     def second_registry(self, document: Settings) -> None:
@@ -355,11 +354,12 @@ class _Loader:
                     fix = "Write a threshold of its own: each is judged once."
                     self.problems.append(Diagnostic(rule=OVERLAY, message=message, place=place, fix=fix))
 
-    def title(self, document: Metric, its: Summary, place: Place) -> None:
-        if not document.answers:
+    def title(self, known: Known, place: Place) -> None:
+        document, its = known
+        if not isinstance(document, Metric) or not document.answers:
             return
-        other = self.titles.setdefault(its.title, document.id)
-        if other != document.id:
+        other = self.titles.setdefault(its.title, its.id)
+        if other != its.id:
             message = f"title {document.title!r} is also that of {other!r}"
             self.problems.append(Diagnostic(rule=SAME_TITLE, message=message, place=place))
 

@@ -222,7 +222,7 @@ class _Parser:
                 raise ExpressionError(f"a number of more than {MAX_DIGITS} digits", at)
             return Expr("number", (), Decimal(word) if "." in word else int(word), at)
         if first == "'":
-            return Expr("text", (), _text(word, at), at)
+            return _leaf("text", _text(word, at), at)
         if word == "(":
             tree = self.expression(0)
             self.need(")")
@@ -245,7 +245,7 @@ class _Parser:
         if following == "(":
             return self.call(word, at)
         if following != ".":
-            return Expr("name", (), word, at)
+            return _leaf("name", word, at)
         path = [word]
         while self.take("."):
             part = self.tokens[self.i]
@@ -253,7 +253,7 @@ class _Parser:
                 self.fail("a name")
             self.i += 1
             path.append(part)
-        return Expr("path", (), ".".join(path), at)
+        return _leaf("path", ".".join(path), at)
 
     def call(self, word: str, at: int) -> Expr:
         if word not in FUNCTIONS:
@@ -308,6 +308,12 @@ class _Parser:
             form = "'YYYY-MM-DD'" if word == "date" else "'YYYY-MM-DD HH:MM:SS', with Z or +HH:MM if it is an instant"
             raise ExpressionError(f"{text!r} is not a {word}", at, f"Write {word} {form}.") from None
         return Expr("instant" if moment.tzinfo else "local", (), moment, at)
+
+
+# Many expressions of a registry begin with the same columns.
+@lru_cache(maxsize=4096)
+def _leaf(op: str, value: str, at: int) -> Expr:
+    return Expr(op, (), value, at)
 
 
 def _negated(tree: Expr, negated: bool) -> Expr:  # noqa: FBT001  # the one thing that it is told

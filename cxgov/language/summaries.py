@@ -5,7 +5,6 @@ Nothing here decides what is valid: it only tells what need not be looked at aga
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -31,8 +30,7 @@ _LOOKS_NAMING_METRICS: Final = re.compile(rb"\n(?:[ \t]+derived|deprecated):")
 _LOOKS_OVER_METRICS: Final = re.compile(rb"^kind: *(Threshold|Exclusion|Overlay|Council|Report)\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """What the problems of other documents can depend on: identity, references, title.
 
     ``refs`` are kinds and ids, as ``Source:customers``; ``title`` is that of a metric that answers, folded; ``claims``
@@ -112,23 +110,21 @@ def closures(known: Mapping[str, Summary]) -> dict[str, str]:
     """Digest of all that the problems of each document can depend on beside itself; a key is of its bytes alone."""
     named = by_name(known)
     everywhere = sorted(key for key, its in known.items() if its.kind in _EVERYWHERE)
-    reached: dict[tuple[str, ...], str] = {}
 
     def below(refs: tuple[str, ...]) -> str:
-        # Many metrics refer to one source, so what lies below it is gathered once.
-        if refs not in reached:
-            found: set[str] = set()
-            waiting = list(refs)
-            while waiting:
-                name = waiting.pop()
-                key = named.get(name, f"missing {name}")
-                if key not in found:
-                    found.add(key)
-                    waiting += known[key].refs if key in known else ()
-            reached[refs] = digest("\n".join([*everywhere, *sorted(found)]).encode())
-        return reached[refs]
+        found: set[str] = set()
+        waiting = list(refs)
+        while waiting:
+            name = waiting.pop()
+            key = named.get(name, f"missing {name}")
+            if key not in found:
+                found.add(key)
+                waiting += known[key].refs if key in known else ()
+        return digest("\n".join([*everywhere, *sorted(found)]).encode())
 
-    return {key: below(its.refs) for key, its in known.items()}
+    # Many metrics refer to one source, so what lies below it is gathered once.
+    reached = {refs: below(refs) for refs in {its.refs for its in known.values()}}
+    return {key: reached[its.refs] for key, its in known.items()}
 
 
 def reach(key: str, known: Mapping[str, Summary]) -> set[str]:

@@ -1,7 +1,6 @@
 """What compiles here: the versions of the programs and of the zone data, as an entry records them."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import TZPATH
 
@@ -13,6 +12,8 @@ def programs() -> Mapping[str, str]:
 
 def installed(program: str) -> str:
     """The version of a program that runs here."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # reads mail to find one
+
     try:
         return version(program)
     except PackageNotFoundError:
@@ -28,4 +29,4 @@ def zone_data() -> str:
                 return file.readline().removeprefix("# version ").strip()
         if folder.is_dir():
             return "unknown"
-    return version("tzdata")
+    return installed("tzdata")

@@ -15,7 +15,7 @@ from cxgov.ledger.chain import Ledger
 from cxgov.ledger.entries import Entry, FrozenMetric, FrozenPeriod
 from cxgov.ledger.forms import sql1
 from cxgov.ledger.objects import Freezer, Frozen, read_object, registry_of
-from cxgov.meaning.dependencies import overlaid, reached
+from cxgov.meaning.dependencies import Reaching, overlaid
 from cxgov.meaning.digests import Closures, doc1, sem1
 
 
@@ -96,8 +96,8 @@ def restate(
     if unknown or not metrics:
         raise Refused(f"no metric {unknown[0]!r}" if unknown else "no metric is named", f"Metrics: {listed(known)}.")
     _both_ids(registry, last, metrics)
-    reaching = reached(registry)
-    resting = {its for identity in metrics for its in reaching.get(("Metric", identity), ())}
+    reaching = Reaching(registry)
+    resting = {its for identity in metrics for its in reaching.of(("Metric", identity))}
     resting |= {its for its in last.metrics if _rested(ledger, last, its, metrics)}
     moved = _moved(registry, ledger, last, sorted({*metrics, *resting}))
     same = sorted(set(metrics) - moved)

@@ -1,7 +1,8 @@
 """What the compiler may read for a metric, and what depends on a document."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import cached_property
 
 from cxgov.language.derivation import measured_parts
 from cxgov.language.expressions import names
@@ -35,38 +36,10 @@ class Dependencies:
         if isinstance(metric.measure, Derived):
             parts = {f"part {part}": self.registry.metrics[part] for part in names(metric.measure.of)}
             return {"registry": self.registry.settings, "calendar": self.registry.calendar, **parts}
-        return {**self._measured(_alike(metric)), **self._excluding.get(metric.id, {})}
+        return {**self.measured(_alike(metric)), **self._excluding.get(metric.id, {})}
 
-    def reached(self) -> dict[Key, frozenset[str]]:
-        """For every document that a closure holds the metrics in whose closure it is, and theirs, and so on."""
-        alone: dict[Key, frozenset[str]] = {("Metric", its): frozenset([its]) for its in self.registry.metrics}
-        found: defaultdict[Key, set[str]] = defaultdict(set)
-        measured: defaultdict[_Alike, list[str]] = defaultdict(list)
-        for metric in self.registry.metrics.values():
-            if isinstance(metric.measure, Derived):
-                for key in self._below(metric):
-                    found[key].add(metric.id)
-            else:
-                measured[_alike(metric)].append(metric.id)
-        for alike, metrics in measured.items():
-            for key in set(map(key_of, self._measured(alike).values())):
-                found[key].update(metrics)
-        for exclusion in self.registry.exclusions.values():
-            found[key_of(exclusion)].update(exclusion.metrics)
-        return {**alone, **{key: alone.get(key, frozenset()) | metrics for key, metrics in found.items()}}
-
-    def _below(self, metric: Metric) -> set[Key]:
-        waiting: list[Document] = [metric]
-        found: set[Key] = set()
-        while waiting:
-            document = waiting.pop()
-            key = key_of(document)
-            if key not in found:
-                found.add(key)
-                waiting += self.closure(document).values() if isinstance(document, Metric) else ()
-        return found
-
-    def _measured(self, alike: _Alike) -> dict[str, Document]:
+    def measured(self, alike: _Alike) -> dict[str, Document]:
+        """The closure of measured metrics that are alike, without the exclusions that name them."""
         if alike not in self._alike:
             self._alike[alike] = self._made(*alike)
         return self._alike[alike]
@@ -96,32 +69,89 @@ def _sources_named(rule: Sampling) -> dict[str, str]:
     return {role: its.source for role, its in named.items() if its is not None}
 
 
-def reached(registry: Registry) -> dict[Key, frozenset[str]]:
-    """For every document the metrics whose numbers it can move, itself among them where it is one.
+class Reaching:
+    """Which metrics the documents of a registry can move. What a change of few metrics does not ask for is not made."""
 
-    A threshold has the metric that it judges, a report those that it shows.
-    """
-    found = Dependencies(registry).reached()
-    for threshold in registry.thresholds.values():
-        found[key_of(threshold)] = frozenset({threshold.metric})
-    for report in registry.reports.values():
-        shows = frozenset(its.id for its in shown(registry, report).values() if its is not None)
-        if shows:
-            found[key_of(report)] = shows
-    for metric, overlay in overlaid(registry):
-        found[key_of(overlay)] = found.get(key_of(overlay), frozenset()) | {metric.id}
-    return found
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._dependencies = Dependencies(registry)
 
+    def of(self, key: Key) -> frozenset[str]:
+        """The metrics whose numbers a document can move, itself among them where it is one.
 
-def resting_on(registry: Registry, reaching: Mapping[Key, frozenset[str]], touched: Iterable[Key]) -> set[Key]:
-    """Some documents, and those whose closures hold one of them. ``reaching`` is ``reached``."""
-    found = set(touched)
-    found |= {
-        ("Sampling", rule.id)
-        for rule in registry.samplings.values()
-        if not found.isdisjoint(("Source", its) for its in (rule.source, *_sources_named(rule).values()))
-    }
-    return found.union(("Metric", metric) for key in found for metric in reaching.get(key, ()))
+        A threshold has the metric that it judges, a report those that it shows.
+        """
+        registry, (kind, name) = self.registry, key
+        found: Iterable[str] = ()
+        match kind:
+            case "Metric":
+                found = {name} & registry.metrics.keys() | self._derived.get(key, set())
+            case "Threshold" if name in registry.thresholds:
+                found = [registry.thresholds[name].metric]
+            case "Report" if name in registry.reports:
+                found = [its.id for its in shown(registry, registry.reports[name]).values() if its is not None]
+            case "Overlay":
+                found = [metric.id for metric, overlay in self._overlaid if overlay.id == name]
+            case _:
+                found = self._measured.get(key, set()) | self._derived.get(key, set())
+        return frozenset(found)
+
+    def resting_on(self, touched: Iterable[Key]) -> set[Key]:
+        """Some documents, and those whose closures hold one of them."""
+        found = set(touched)
+        found |= {
+            ("Sampling", rule.id)
+            for rule in self.registry.samplings.values()
+            if not found.isdisjoint(("Source", its) for its in (rule.source, *_sources_named(rule).values()))
+        }
+        return found.union(("Metric", metric) for key in found for metric in self.of(key))
+
+    def governed(self, key: Key) -> bool:
+        """Whether a document reaches something certified; Registry and Council always are.
+
+        What was certified stays governed until it is gone, also once it is retired.
+        """
+        registry = self.registry
+        always: list[Document] = [registry.settings, *([registry.council] if registry.council else [])]
+        certified = any(registry.metrics[metric].status != "draft" for metric in self.of(key))
+        return certified or key in map(key_of, always)
+
+    @cached_property
+    def _overlaid(self) -> list[tuple[Metric, Overlay]]:
+        return overlaid(self.registry)
+
+    @cached_property
+    def _derived(self) -> dict[Key, set[str]]:
+        """The derived metrics in whose closure a document is, or in that of one of their parts, and so on."""
+        found: defaultdict[Key, set[str]] = defaultdict(set)
+        for metric in self.registry.metrics.values():
+            if isinstance(metric.measure, Derived):
+                waiting: list[Document] = [metric]
+                below: set[Key] = set()
+                while waiting:
+                    document = waiting.pop()
+                    key = key_of(document)
+                    if key not in below:
+                        below.add(key)
+                        waiting += self._dependencies.closure(document).values() if isinstance(document, Metric) else ()
+                for key in below:
+                    found[key].add(metric.id)
+        return found
+
+    @cached_property
+    def _measured(self) -> dict[Key, set[str]]:
+        """The measured metrics in whose closure a document is."""
+        alike: defaultdict[_Alike, list[str]] = defaultdict(list)
+        for metric in self.registry.metrics.values():
+            if not isinstance(metric.measure, Derived):
+                alike[_alike(metric)].append(metric.id)
+        found: defaultdict[Key, set[str]] = defaultdict(set)
+        for rests, metrics in alike.items():
+            for key in set(map(key_of, self._dependencies.measured(rests).values())):
+                found[key].update(metrics)
+        for exclusion in self.registry.exclusions.values():
+            found[key_of(exclusion)].update(exclusion.metrics)
+        return found
 
 
 def overlaid(registry: Registry) -> list[tuple[Metric, Overlay]]:
@@ -136,16 +166,6 @@ def overlaid(registry: Registry) -> list[tuple[Metric, Overlay]]:
         for metric, its in zip(every, parts, strict=True)
         if its <= set(overlay.metrics)
     ]
-
-
-def governed(registry: Registry, reaching: Mapping[Key, frozenset[str]], key: Key) -> bool:
-    """Whether a document reaches something certified; Registry and Council always are. ``reaching`` is ``reached``.
-
-    What was certified stays governed until it is gone, also once it is retired.
-    """
-    always: list[Document] = [registry.settings, *([registry.council] if registry.council else [])]
-    certified = any(registry.metrics[metric].status != "draft" for metric in reaching.get(key, ()))
-    return certified or key in map(key_of, always)
 
 
 def key_of(document: Document) -> Key:

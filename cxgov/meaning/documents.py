@@ -60,19 +60,19 @@ def kind_of(document: Document) -> str:
 
 def documents(registry: Registry) -> dict[tuple[str, str], Document]:
     """Every document of a registry by kind and id."""
-    every: list[Iterable[Document]] = [
-        [registry.settings],
-        registry.calendars.values(),
-        registry.sources.values(),
-        registry.metrics.values(),
-        registry.samplings.values(),
-        registry.thresholds.values(),
-        registry.exclusions.values(),
-        registry.overlays.values(),
-        registry.reports.values(),
-        [registry.council] if registry.council is not None else [],
-    ]
-    return {(kind_of(document), document.id): document for group in every for document in group}
+    every: dict[str, Iterable[Document]] = {
+        "Registry": [registry.settings],
+        "Calendar": registry.calendars.values(),
+        "Source": registry.sources.values(),
+        "Metric": registry.metrics.values(),
+        "Sampling": registry.samplings.values(),
+        "Threshold": registry.thresholds.values(),
+        "Exclusion": registry.exclusions.values(),
+        "Overlay": registry.overlays.values(),
+        "Report": registry.reports.values(),
+        "Council": [registry.council] if registry.council is not None else [],
+    }
+    return {(kind, its.id): its for kind, group in every.items() for its in group}
 
 
 def plain(document: Document) -> dict[str, Plain]:
