@@ -331,7 +331,9 @@ def command_section(name: str, command: click.Command, level: str = "##") -> str
     text, _, shown = cleandoc(command.help or "").replace("\\b", "\b").partition("\b")
     lines.append(text.strip())
     if shown:
-        lines.append(fenced("sh", shown.strip()))
+        # It ends with its paragraph.
+        example, _, more = shown.strip().partition("\n\n")
+        lines += [fenced("sh", example), *([more] if more else [])]
     if options:
         rows = [(_spelling(option), option.help or "", _default(option)) for option in options]
         lines.append(table(("option", "meaning", "default"), rows))

@@ -1,5 +1,6 @@
 """Break-glass: a change let through without its approvals by seats that the policy names, for a time, and reviewed."""
 
+import io
 import json
 import subprocess
 from collections.abc import Callable, Mapping
@@ -575,7 +576,9 @@ def test_a_review_that_nobody_signed_is_forged(home: Glass) -> None:
 # --- the command line ---
 
 
-def test_the_commands_say_what_was_signed(home: Glass, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_say_what_was_signed(
+    home: Glass, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     registry = ["--registry", str(home.metrics), "--now", "2026-01-01T00:00:00Z"]
     both = ["--trusted", "main", "--head", "proposal", *registry]
     terms = ["--reason", REASON, "--until", "2026-01-08", "--reviewer", "support"]
@@ -597,5 +600,13 @@ def test_the_commands_say_what_was_signed(home: Glass, capsys: pytest.CaptureFix
     assert [its["waiver"] for its in fields["demands"]] == ["000001.json"]
     home.merge()
     rest = ["--outcome", "upheld", "--comment", "right", "--key", str(home.keys / "dee"), *registry]
-    assert exit_code(["break-glass", "review", "1", *rest]) == 0
-    assert "000002.json: entry 1 was reviewed by dee: upheld\nCommit and propose it.\n" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert exit_code(["break-glass", "review", "1", *rest]) == 130
+    assert not list((home.metrics / "frozen").rglob("000002.json"))
+    shown = capsys.readouterr().out
+    assert shown.startswith("000001.json broke the glass to 2026-01-08, and the seat support reviews it\n")
+    assert f"  let through: Metric nps\n  because: {REASON}\n  what has changed since: cxgov diff " in shown
+    assert exit_code(["break-glass", "review", "1", "--yes", *rest]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(shown.partition("Sign that")[0])
+    assert "000002.json: entry 1 was reviewed by dee: upheld\nCommit and propose it.\n" in said

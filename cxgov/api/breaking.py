@@ -13,6 +13,7 @@ from cxgov.api.freezing import committed_ledger, here
 from cxgov.language.loading import FROZEN
 
 if TYPE_CHECKING:
+    from cxgov.governance.break_glass import Emergency
     from cxgov.governance.breaking import Pen, SignedBy
     from cxgov.governance.gate import Gated
     from cxgov.language.model import Council
@@ -54,6 +55,19 @@ def break_glass(
         )
     with _pen(gated.proposal.council if gated.proposal is not None else None, key, now) as pen:
         return breaking.break_glass(gated, terms, pen)
+
+
+def break_glass_to_review(folder: str | Path, sequence: int) -> "Emergency":
+    """What the break-glass of a ``sequence`` of the ledger says, for whoever is to review it.
+
+    Raises:
+        InvalidRegistry, Altered: as freeze.
+        CannotSay: as freeze; or it is no break-glass, or was reviewed.
+    """
+    from cxgov.governance import breaking  # noqa: PLC0415  # as in break_glass
+
+    _, ledger = committed_ledger(Path(folder))
+    return breaking.to_review(ledger, sequence)
 
 
 def review_break_glass(

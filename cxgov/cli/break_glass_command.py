@@ -9,6 +9,7 @@ import click
 from cxgov.cli.options import instant, registry_folder, registry_option
 
 if TYPE_CHECKING:
+    from cxgov.governance.break_glass import Emergency
     from cxgov.governance.breaking import SignedBy
     from cxgov.ledger.entries import SignedEntry
 
@@ -19,6 +20,7 @@ _KEY = click.option(
     metavar="FILE",
     help="Your private key, or the public one of a key that an agent holds.",
 )
+_YES = click.option("--yes", is_flag=True, help="Sign without asking.")
 _NOW = click.option("--now", metavar="INSTANT", help="When it is signed. Default: now.")
 
 
@@ -38,7 +40,7 @@ def command() -> None:
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="First day on which it counts no more.")
 @click.option("--reviewer", metavar="SEAT", help="Seat whose holder reviews it afterwards.")
 @_KEY
-@click.option("--yes", is_flag=True, help="Sign without asking.")
+@_YES
 @_NOW
 @registry_option
 def sign(
@@ -86,10 +88,13 @@ def sign(
 )
 @click.option("--comment", metavar="TEXT", required=True, help="What was found.")
 @_KEY
+@_YES
 @_NOW
 @registry_option
-def review(*, entry: int, outcome: str, comment: str, key: Path, now: str | None, registry: str | None) -> None:
-    """Say how an ENTRY of the ledger that broke the glass was found afterwards, and sign that.
+def review(
+    *, entry: int, outcome: str, comment: str, key: Path, yes: bool, now: str | None, registry: str | None
+) -> None:
+    """Show an ENTRY of the ledger that broke the glass, say how it was found afterwards, and sign that.
 
     \b
     cxgov break-glass review 3 --outcome upheld --comment 'the tool was mended on Monday' --key ~/.ssh/id_ed25519
@@ -99,8 +104,26 @@ def review(*, entry: int, outcome: str, comment: str, key: Path, now: str | None
     from cxgov import api
 
     folder, at = registry_folder(registry), instant(now, "--now")
+    click.echo(_told(api.break_glass_to_review(folder, entry)))
+    if not yes:
+        click.confirm(f"Sign that this is {outcome}?", abort=True)
     made = api.review_break_glass(folder, entry, key=key, outcome=outcome, comment=comment, now=at)
     _written(folder, made, None, f"entry {entry} was reviewed by {made.person}: {outcome}")
+
+
+def _told(its: "Emergency") -> str:
+    """What was let through, why, and where to see what has become of it."""
+    from cxgov.language.diagnostics import visible
+
+    changes = sorted(f"{step.kind} {step.id}" for step in its.transitions)
+    return "\n".join(
+        (
+            f"{its.entry.name} broke the glass to {its.until}, and the seat {visible(its.reviewer)} reviews it",
+            *(f"  let through: {visible(change)}" for change in changes),
+            f"  because: {visible(its.reason)}",
+            f"  what has changed since: cxgov diff {visible(its.trusted)}",
+        )
+    )
 
 
 def _written(folder: Path, made: "SignedBy", before: "SignedEntry | None", said: str) -> None:

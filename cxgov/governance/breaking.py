@@ -7,6 +7,7 @@ from datetime import date
 from cxgov.evidence.failures import CannotSay
 from cxgov.evidence.signatures import Signed, Verifier
 from cxgov.governance.break_glass import (
+    Emergency,
     emergencies,
     emergency_of,
     emergency_statement,
@@ -104,6 +105,22 @@ def break_glass(gated: Gated, terms: Terms | None, pen: Pen) -> SignedBy:
     return _signed(_entry("BreakGlass", ledger, said), proposal.council, policy, pen)
 
 
+def to_review(ledger: Ledger, sequence: int) -> Emergency:
+    """What a break-glass of the ledger says that nobody has reviewed yet.
+
+    Raises:
+        CannotSay: the entry is none, or was reviewed.
+    """
+    entry = ledger.at(sequence) if 0 < sequence <= len(ledger) else None
+    its = next((its for its in emergencies(ledger.signed()) if its.entry is entry), None)
+    if its is None:
+        raise CannotSay(f"entry {sequence} of the ledger is no break-glass: `cxgov audit` lists them")
+    known = reviews(ledger.signed()).get(digest(its.entry.data))
+    if known is not None:
+        raise CannotSay(f"{its.entry.name} was reviewed in {known.entry.name}: {known.outcome}")
+    return its
+
+
 def review_break_glass(
     registry: Registry, ledger: Ledger, sequence: int, *, outcome: str, comment: str, pen: Pen
 ) -> SignedBy:
@@ -115,13 +132,7 @@ def review_break_glass(
     council = registry.council
     if council is None:
         raise CannotSay("the registry has no council")
-    entry = ledger.at(sequence) if 0 < sequence <= len(ledger) else None
-    its = next((its for its in emergencies(ledger.signed()) if its.entry is entry), None)
-    if its is None:
-        raise CannotSay(f"entry {sequence} of the ledger is no break-glass: `cxgov audit` lists them")
-    known = reviews(ledger.signed()).get(digest(its.entry.data))
-    if known is not None:
-        raise CannotSay(f"{its.entry.name} was reviewed in {known.entry.name}: {known.outcome}")
+    its = to_review(ledger, sequence)
     if not comment.strip():
         raise CannotSay("a review says what was found: --comment")
     bound = _bound(registry, registry.settings.ref)

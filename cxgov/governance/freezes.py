@@ -12,6 +12,7 @@ from typing import Final
 from cxgov.compiler.query import Refused
 from cxgov.governance.changes import Moved, Side, SinceFrozen
 from cxgov.governance.findings import Finding, Reach
+from cxgov.governance.processes import in_parts
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.chain import Altered, Ledger
@@ -129,7 +130,13 @@ def since_frozen(ledger: Ledger, registry: Registry) -> SinceFrozen | None:
         return None
     *_, entry = periods.values()
     closures = Closures(registry)
-    now = {its.id: closures.clo1(its) for its in registry.metrics.values() if is_frozen(its)}
+
+    def meaning(part: Sequence[str]) -> dict[str, str]:
+        return {its: closures.clo1(registry.metrics[its]) for its in part}
+
+    certified = [its.id for its in registry.metrics.values() if is_frozen(its)]
+    now = {its: clo1 for part in in_parts(meaning, certified) for its, clo1 in (part or {}).items()}
+    now |= meaning([its for its in certified if its not in now])  # those of a process that was ended
     before = {identity: its.clo1 for identity, its in entry.metrics.items()}
     moved = tuple(
         Moved(id=identity, old=before.get(identity), new=now.get(identity))

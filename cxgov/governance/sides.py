@@ -1,6 +1,6 @@
 """Commits and trees to registries, each tree read once and each blob once for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cxgov.evidence.git import Repository
@@ -48,6 +48,7 @@ class Sides:
         self._blobs: dict[str, bytes] = {}
         self._readings: dict[str, Reading] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self._longest: Ledger | None = None
         self._states: dict[str, Meaning | None] = {}
         self._titles: Known = {}
 
@@ -100,7 +101,15 @@ class Sides:
             oid = frozen.get(f"{OBJECTS}/{name}")
             return None if oid is None else repository.blobs([oid], most=MAX_OBJECT)[oid]
 
-        return Ledger({path.removeprefix(f"{LEDGER}/"): data[oid] for path, oid in files.items()}, object_of)
+        named = {path.removeprefix(f"{LEDGER}/"): data[oid] for path, oid in files.items()}
+        return self._chained(named, object_of)
+
+    def _chained(self, named: Mapping[str, bytes], object_of: Callable[[str], bytes | None]) -> Ledger:
+        """A ledger; what it has in common with the longest before it is not read again."""
+        found = Ledger(named, object_of, self._longest)
+        if self._longest is None or len(found) >= len(self._longest):
+            self._longest = found
+        return found
 
     def _read(self, treeish: str) -> Reading:
         found = self.repository.tree(treeish, self.folder)

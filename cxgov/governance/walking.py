@@ -25,7 +25,6 @@ class Line(Sides):
         self._alike: dict[str, str] = {}
         self._entries: dict[str, bytes] = {}
         self._held: dict[str, bytes] = {}
-        self._longest: Ledger | None = None
 
     def alike(self, commit: str, other: str) -> None:
         """Says that a commit holds the same registry as one before it."""
@@ -57,10 +56,7 @@ class Line(Sides):
         new = [oid for oid in files.values() if oid not in self._entries]
         self._entries |= self.repository.blobs(new, most=MAX_ENTRY)
         named = {path.removeprefix(f"{LEDGER}/"): self._entries[oid] for path, oid in files.items()}
-        found = Ledger(named, self._objects(frozen), self._longest)
-        if self._longest is None or len(found) >= len(self._longest):
-            self._longest = found
-        return found
+        return self._chained(named, self._objects(frozen))
 
     def _objects(self, frozen: Mapping[str, str]) -> Callable[[str], bytes | None]:
         """Objects by name, all of a commit's read at once, and the last commit's kept: git takes as long for one."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from cxgov.language.reader import MAX_DIGITS
@@ -30,7 +31,7 @@ def _text(value: Any, depth: int) -> str:
     if isinstance(value, Mapping):
         if not value:
             return "{}"
-        cells = [f"{_quoted(key)}: {_text(value[key], depth + _STEP)}" for key in sorted(value)]
+        cells = [f"{encode_basestring(key)}: {_text(value[key], depth + _STEP)}" for key in sorted(value)]
         return _lines("{", cells, "}", depth)
     if isinstance(value, list | tuple):
         return _lines("[", [_text(its, depth + _STEP) for its in value], "]", depth) if value else "[]"
@@ -40,13 +41,11 @@ def _text(value: Any, depth: int) -> str:
         text = f"{value:f}"
         # A number of more digits than the language reads is written with an exponent.
         return text if len(text) <= MAX_DIGITS else str(value)
-    return _quoted(value)
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return json.dumps(value)
 
 
 def _lines(opening: str, cells: list[str], closing: str, depth: int) -> str:
     inner = " " * (depth + _STEP)
     return f"{opening}\n{inner}" + f",\n{inner}".join(cells) + f"\n{' ' * depth}{closing}"
-
-
-def _quoted(value: str | int | bool | None) -> str:  # noqa: FBT001  # one of JSON's values
-    return json.dumps(value, ensure_ascii=False)
