@@ -74,6 +74,8 @@ def gating() -> None:
         for metrics in (1_000, 10_000):
             compared = its.gate_beside_validate(folder / str(metrics), metrics)
             print(compared.line(f"gate {metrics:,}, one change / validate, cold", "1.3" if metrics == 10_000 else ""))
+        compared = its.gate_beside_validate(folder / "frozen", 1_000, frozen=True)
+        print(compared.line("gate 1,000, one change, a quarter frozen / validate, cold", ""))
         compared = its.signed_approvals(folder / "approvals")
         print(compared.line("what 200 signed approvals add / 200 bare `ssh-keygen -Y verify`", "1.5"))
         for tool, how in (
@@ -201,6 +203,13 @@ def verifying() -> None:
     measure()
 
 
+def auditing() -> None:
+    """Replaying histories of several lengths, in which each commit froze a quarter."""
+    from bench.auditing import measure  # noqa: PLC0415  # as compiling
+
+    measure()
+
+
 _RELATIONSHIP = "survey = 'relationship' AND channel <> 'internal' AND score BETWEEN 0 AND 10"
 _CONTACT = "survey = 'contact' AND channel <> 'internal'"
 
@@ -248,6 +257,7 @@ _ALL = {
     "coverage": coverage,
     "freezing": freezing,
     "verifying": verifying,
+    "auditing": auditing,
 }
 
 if __name__ == "__main__":

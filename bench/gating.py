@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,32 +10,13 @@ from statistics import median
 from typing import Final
 
 from bench.measuring import Compared, commands, cxgov, seconds
-from bench.registries import documents
+from bench.repositories import committed, founded, git, write
 from cxgov import api
 from cxgov.evidence.signatures import NAMESPACE
 from cxgov.governance.gate import Gated
 
-_COUNCIL: Final = """apiVersion: cxgov/v1
-kind: Council
-id: council
-version: 1.0.0
-sequence: 1
-title: Council of the bench
-owner: vp-cx
-members:
-  - {{person: ana, seat: insights, github: 1001, emails: [ana@example.org], until: 2099-12-31, keys: ["{key}"]}}
-  - {{person: bob, seat: finance, github: 1002, emails: [bob@example.org], until: 2099-12-31}}
-rules: [{{classes: [formula, population], quorum: 1}}]
-"""
 # Approvals are missing where none is given.
 _ENDS: Final = (0, 1)
-_WHO: Final = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Zed"), ("EMAIL", "zed@example.org"), ("DATE", "2026-01-02T03:04:05Z"))
-}
-# Of the machine's own configuration nothing counts; packing in the background would be measured too.
-_GIT: Final = {**os.environ, **_WHO, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _DBT: Final = {
     "dbt_project.yml": "name: bench\nversion: 1.0.0\nprofile: bench\nmodel-paths: [models]\n"
     "flags: {send_anonymous_usage_stats: false}\n",
@@ -48,33 +28,28 @@ _DBT: Final = {
 }
 
 
-def proposal(folder: Path, metrics: int) -> Path:
+def proposal(folder: Path, metrics: int, *, frozen: bool = False) -> Path:
     """A repository whose branch `proposal` has one metric of a registry changed; the registry's folder.
 
-    Beside it lies the private key of a member, ``key``.
+    ``frozen``: a quarter of it is. Beside it lies the private key of a member, ``key``.
     """
-    key = folder / "key"
-    folder.mkdir(parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key)], check=True)
-    registry = folder / "metrics"
-    its = documents(metrics)
-    its["registry.yaml"] += "repository: example/bench\nref: refs/heads/main\n"
-    its["council.yaml"] = _COUNCIL.format(key=(folder / "key.pub").read_text(encoding="ascii").strip())
-    _write(registry, its)
-    _write(folder, {".gitignore": "key*\n"})
-    _committed(folder)
+    registry = founded(folder, metrics)
+    if frozen:
+        # Not here, where its memory would be counted as that of what is started later.
+        subprocess.run([cxgov(), "freeze", "2030-Q1", "--registry", registry], check=True, stdout=subprocess.DEVNULL)
+        committed(folder)
     git(folder, "switch", "--quiet", "--create", "proposal")
-    path = next(path for path in its if path.endswith(f"metric_{metrics // 2:06d}.yaml"))
-    said = its[path].replace("version: 1.0.0", "version: 2.0.0").replace("between 0 and 10", "between 1 and 10")
-    _write(registry, {path: said})
-    _committed(folder)
+    [path] = registry.rglob(f"metric_{metrics // 2:06d}.yaml")
+    said = path.read_text(encoding="utf-8").replace("version: 1.0.0", "version: 2.0.0")
+    path.write_text(said.replace("between 0 and 10", "between 1 and 10"), encoding="utf-8")
+    committed(folder)
     return registry
 
 
-def gate_beside_validate(folder: Path, metrics: int) -> Compared:
+def gate_beside_validate(folder: Path, metrics: int, *, frozen: bool = False) -> Compared:
     """The gate on one change against validating the same tree, both without a memory."""
-    registry = proposal(folder, metrics)
-    cache = folder.with_name(f"cache-{metrics}")
+    registry = proposal(folder, metrics, frozen=frozen)
+    cache = folder.with_name(f"cache-{folder.name}")
 
     def forget() -> None:
         shutil.rmtree(cache, ignore_errors=True)
@@ -93,9 +68,9 @@ def signed_approvals(folder: Path, count: int = 200, runs: int = 5) -> Compared:
     registry = proposal(folder, 10)
     gated = _judged(registry)
     kept = dict(api.approve(gated, key=folder / "key") for _ in range(count))
-    _write(registry / "approvals", {name: data.decode() for name, data in kept.items()})
+    write(registry / "approvals", {name: data.decode() for name, data in kept.items()})
     plain = git(folder, "rev-parse", "proposal")
-    _committed(folder)
+    committed(folder)
     bare = [_bare(folder, data) for data in kept.values()]
     approved = _judged(registry)
     assert approved.verdict is not None
@@ -117,10 +92,10 @@ def gate_beside_buf(folder: Path, buf: str, messages: int = 1_000) -> Compared:
         for team in range(100)
     }
     theirs = folder / "theirs"
-    _write(theirs, {"buf.yaml": "version: v2\nbreaking: {use: [FILE]}\n", **protos})
-    _committed(theirs)
+    write(theirs, {"buf.yaml": "version: v2\nbreaking: {use: [FILE]}\n", **protos})
+    committed(theirs)
     first = next(iter(protos))
-    _write(theirs, {first: protos[first].replace("  int64 min_sample = 6;\n", "", 1)})
+    write(theirs, {first: protos[first].replace("  int64 min_sample = 6;\n", "", 1)})
     against = f"{theirs}/.git#branch=main"
     return commands(_gate(registry), [buf, "breaking", str(theirs), "--against", against], allowed=(*_ENDS, 100))
 
@@ -141,7 +116,7 @@ def gate_beside_dbt(folder: Path, dbt: str, *, parsed: bool, metrics: int = 1_00
         f"    measures: [{', '.join(measures)}]\n"
     )
     said = {f"models/metric_{n}.yml": _dbt_metric(n, f"Metric {n}") for n in range(metrics)}
-    _write(theirs, {**_DBT, "models/answers.yml": model, **said})
+    write(theirs, {**_DBT, "models/answers.yml": model, **said})
     environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": str(theirs)}
     project = ["--project-dir", str(theirs)]
     subprocess.run(
@@ -149,32 +124,10 @@ def gate_beside_dbt(folder: Path, dbt: str, *, parsed: bool, metrics: int = 1_00
         check=True,
         env={**os.environ, **environment},
     )
-    _write(theirs, {"models/metric_1.yml": _dbt_metric(1, "Another")})
+    write(theirs, {"models/metric_1.yml": _dbt_metric(1, "Another")})
     remembering = () if parsed else ("--no-partial-parse",)
     asked = [dbt, "--quiet", *remembering, "ls", *project, "--select", "state:modified", "--state", f"{theirs}/before"]
     return commands(_gate(registry), asked, environment=environment, runs=3, allowed=_ENDS)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """What git prints in a folder."""
-    done = subprocess.run(["git", *arguments], cwd=folder, env=_GIT, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def _committed(folder: Path) -> None:
-    if not (folder / ".git").exists():
-        git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
-        git(folder, "config", "gc.auto", "0")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "A step")
-    git(folder, "repack", "-a", "-d", "-q")
-
-
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def _gate(registry: Path) -> list[str]:

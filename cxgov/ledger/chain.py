@@ -33,7 +33,8 @@ class Ledger:
     ) -> None:
         self._object_of = object_of
         self._files: list[bytes] = []
-        self._entries: dict[int, AnyEntry] = {}
+        # By the digests of their bytes, so that the ledgers of several commits read each once.
+        self._entries: dict[str, AnyEntry] = {} if known is None else known._entries  # noqa: SLF001  # of this class
         self.digests: list[str] = []
         before: str | None = None
         if known is not None:
@@ -61,8 +62,6 @@ class Ledger:
                 return
             self._files.append(data)
             self.digests.append(known.digests[i - 1])
-            if i in known._entries:  # noqa: SLF001  # as above
-                self._entries[i] = known._entries[i]  # noqa: SLF001  # as above
 
     def __len__(self) -> int:
         return len(self._files)
@@ -78,16 +77,17 @@ class Ledger:
         Raises:
             Altered: its bytes are no entry.
         """
-        if sequence not in self._entries:
-            data = self._files[sequence - 1]
+        key = self.digests[sequence - 1]
+        if key not in self._entries:
             try:
-                entry = read_entry(data)
+                entry = read_entry(self._files[sequence - 1])
             except ValueError as error:
                 raise Altered(f"{file_name(sequence)} cannot be read: {error}") from error
-            if entry.sequence != sequence:
-                raise Altered(f"{file_name(sequence)} says that it is number {entry.sequence}")
-            self._entries[sequence] = entry
-        return self._entries[sequence]
+            self._entries[key] = entry
+        entry = self._entries[key]
+        if entry.sequence != sequence:
+            raise Altered(f"{file_name(sequence)} says that it is number {entry.sequence}")
+        return entry
 
     def entry(self, sequence: int) -> Entry:
         """The entry of a sequence, which is of a period.
@@ -117,8 +117,8 @@ class Ledger:
         return tuple(self.entry(i) for i in range(1, len(self._files) + 1) if self._period(i) == wanted)
 
     def _period(self, sequence: int) -> bytes | None:
-        if sequence in self._entries:
-            entry = self._entries[sequence]
+        entry = self._entries.get(self.digests[sequence - 1])
+        if entry is not None:
             return entry.period.id.encode() if isinstance(entry, Entry) else None
         found = _PERIOD.search(self._files[sequence - 1])
         return found[1] if found is not None else None
