@@ -1,6 +1,7 @@
 """What tried to make a frozen period say something else, or nothing at all."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -15,7 +16,8 @@ from cxgov.cli.main import exit_code
 from cxgov.language.expressions import canonical, write
 from cxgov.language.parsing import parse
 from cxgov.ledger.certificates import Standing, Statement
-from cxgov.ledger.forms import canonical_json
+from cxgov.ledger.chain import Altered, Ledger
+from cxgov.ledger.forms import canonical_json, digest
 from cxgov.ledger.verifying import Answer
 from tests.test_freezing import DURING, Frozen, drift
 
@@ -369,6 +371,23 @@ def test_what_is_no_ledger_is_not_taken_for_an_empty_one(home: Frozen, spoil: Ca
     home.freeze("2026-Q1")
     spoil(home.folder / "frozen")
     assert exit_code(["compile", "nps", "--period", "2026-Q1", "--registry", str(home.folder)]) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("0-notes", "0-notes is no entry"),
+        ("000000.json", "000001.json is missing"),
+        ("000001.bak", "000001.bak is no entry"),
+    ],
+)
+def test_what_is_no_entry_is_named_whatever_was_read_before(name: str, said: str) -> None:
+    first = b'{\n "previous": null\n}\n'
+    files = {"000001.json": first, "000002.json": b'{\n "previous": "%s"\n}\n' % digest(first).encode()}
+    known = Ledger(files, lambda _name: None)
+    for before in (None, known):
+        with pytest.raises(Altered, match=f"the ledger is broken: {re.escape(said)}"):
+            Ledger({**files, name: b""}, lambda _name: None, before)
 
 
 # --- statements ---

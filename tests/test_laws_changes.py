@@ -31,6 +31,7 @@ from tests.changing import (
     base_tree,
     compared,
     dumped,
+    metric,
     plain_documents,
     registry_in,
     rich,
@@ -351,6 +352,17 @@ def test_a_rename_that_is_said_moves_no_meaning(kind: str) -> None:
     assert found.findings[0].change_class == ("policy" if kind == "Council" else "additive")
     assert found.moved == ()
     assert sem1(edited.documents[kind, "zz_another"]) == sem1(base().documents[kind, old])
+
+
+@pytest.mark.parametrize("formerly", [["aa", "bb"], ["bb", "aa"]])
+def test_of_two_metrics_that_become_one_the_same_is_told_as_renamed_and_as_moved(formerly: list[str]) -> None:
+    """The predecessor of a metric is one: what moved is told of that of which the rename is."""
+    forms: dict[str, Data] = {"aa": {"mean": "weight"}, "bb": {"max": "weight"}}
+    old = rich() | {("Metric", its): metric(its, form) for its, form in forms.items()}
+    one = metric("cc", forms["bb"], title="Metric bb", formerly=formerly)
+    found = compared(tree_of(old), tree_of(rich() | {("Metric", "cc"): one}))
+    [was] = [its.old for its in found.findings if its.how == "renamed"]
+    assert [its.id for its in found.moved] == ([] if was == "bb" else ["cc"])
 
 
 def test_a_rename_does_not_hide_what_else_it_does() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cxgov.governance import processes, sharing
 from cxgov.governance.changes import Side, compare
 from cxgov.governance.sharing import Shared
-from cxgov.governance.transitions import Meanings, transitions
+from cxgov.governance.transitions import TITLE, Meanings, transitions
 from cxgov.language.diagnostics import Diagnostic
 from cxgov.language.loading import Known, Loaded, load, load_beside
 from cxgov.language.model import Registry
@@ -173,6 +173,31 @@ def test_a_title_of_two_metrics_of_which_one_is_retired_is_told_of_alike() -> No
     shared = Shared()
     sides = [side(shared.load(its)[0], its) for its in (before, after)]
     assert transitions(*map(Meanings, sides)) == transitions(*(dict(Meanings(its)) for its in sides))
+
+
+@pytest.mark.parametrize("name", ["aged", "older"])
+def test_a_title_of_two_metrics_is_a_step_where_one_of_them_changes(name: str) -> None:
+    """Who answers to it can change with no title: whichever of the two stands first, and not where neither changed."""
+    tree = {**base_tree()}
+    ended = b"status: retired\ndeprecated: {successor: nps, sunset: 2026-01-01, notice: Asked no more}\n"
+    own = tree["metrics/nps.yaml"]
+    retired = re.sub(rb"(?m)^status: .*\n", ended, re.sub(rb"(?m)^id: .*$", b"id: " + name.encode(), own))
+    before = tree | {f"metrics/{name}.yaml": retired}
+    again = before | {
+        f"metrics/{name}.yaml": retired.replace(b"status: retired", b"status: deprecated"),
+        "metrics/nps.yaml": re.sub(rb"(?m)^title: .*$", b"title: Another", own),
+    }
+    elsewhere = before | {
+        "metrics/csat.yaml": re.sub(rb"(?m)^version: .*$", b"version: 9.0.0", tree["metrics/csat.yaml"])
+    }
+    told = []
+    for later in (again, elsewhere):
+        shared = Shared()
+        sides = [Meanings(side(shared.load(its)[0], its)) for its in (before, later)]
+        steps = transitions(*sides)
+        assert steps == transitions(*map(dict, sides))
+        told.append({its.id for its in steps if its.kind == TITLE})
+    assert told == [{name}, set()]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

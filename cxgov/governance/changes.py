@@ -253,18 +253,20 @@ class _Comparing:
 
         Of those that no file reaches whose bytes differ it is not asked: nothing that it is made of does.
         """
-        near = {key[1] for key in self.touched if key[0] == "Metric"}.union(*map(self.reached, self.touched))
         found: dict[tuple[str, str | None], str] = {}
-        for name in near:
-            key = ("Metric", name)
-            metric = side.registry.metrics.get((key if side is self.new else self.back.get(key, key))[1])
-            if metric is not None:
-                found[name, None] = side.closures.clo1(metric)
+        before = {} if side is self.new else self.back
+        names = {before.get(("Metric", its), ("Metric", its))[1]: its for its in self.near}
+        for identity in names.keys() & side.registry.metrics.keys():
+            found[names[identity], None] = side.closures.clo1(side.registry.metrics[identity])
         for metric, overlay in overlaid(side.registry):
-            name = self.now(("Metric", metric.id))[1]
-            if name in near:
-                found[name, self.now(("Overlay", overlay.id))[1]] = side.closures.under(metric, overlay)
+            if metric.id in names:
+                found[names[metric.id], self.now(("Overlay", overlay.id))[1]] = side.closures.under(metric, overlay)
         return found
+
+    @cached_property
+    def near(self) -> set[str]:
+        """The metrics that a file reaches whose bytes differ, by their names on the new side."""
+        return {key[1] for key in self.touched if key[0] == "Metric"}.union(*map(self.reached, self.touched))
 
     def document(self, was: Key, key: Key) -> Iterator[Finding]:
         old, new = self.before.get(was), self.after.get(key)

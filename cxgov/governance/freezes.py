@@ -108,11 +108,11 @@ def altered_queries(side: Side, folder: str, ledger: Ledger) -> list[str]:
 def used_again(ledger: Ledger, old: Side, new: Side) -> list[str]:
     """Ids of metrics that are gone and were frozen, and would come back with another meaning."""
     before, after = old.registry.metrics, new.registry.metrics
-    unknown = after.keys() - before.keys()
+    unknown = [its for its in after if its not in before]
     if not unknown:
         return []
     known = {its for metric in before.values() for its in (metric.id, *metric.formerly)}
-    added = [after[its] for its in sorted(unknown) if not known.intersection((its, *after[its].formerly))]
+    added = [after[its] for its in unknown if not known.intersection((its, *after[its].formerly))]
     entries = ledger.entries() if added else ()
     last = {identity: (entry.period.id, its) for entry in entries for identity, its in entry.metrics.items()}
     return [

@@ -78,12 +78,12 @@ def transitions(old: State, new: State, *, retitled: Collection[str] = ()) -> fr
     """
     if isinstance(old, Meanings) and isinstance(new, Meanings):
         found = {key for key in _unlike(old, new) if _is_step(key, old.get(key), new.get(key))}
-        found |= {(TITLE, its) for its in _renamed(old.side.titles, new.side.titles)}
+        found |= {(TITLE, its) for its in _renamed(old, new, old.side.titles, new.side.titles)}
     else:
         titles = ({key[1]: its[key] for key in its if key[0] == TITLE} for its in (old, new))
         others = {key for key in {*old, *new} if key[0] != TITLE}
         found = {key for key in others if _is_step(key, old.get(key), new.get(key))}
-        found |= {(TITLE, its) for its in _renamed(*titles)}
+        found |= {(TITLE, its) for its in _renamed(old, new, *titles)}
     found |= {(TITLE, its) for its in retitled}
     return frozenset(Transition(*key, old.get(key), new.get(key)) for key in found)
 
@@ -99,10 +99,24 @@ def _own(value: str | None) -> list[str]:
     return value.split(" ")[:2] if value is not None else []
 
 
-def _renamed(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
-    """The metrics of which the title was another's before, by what each is called."""
-    bearers = {title: identity for identity, title in old.items()}
-    return {identity for identity, title in new.items() - old.items() if bearers.get(title, identity) != identity}
+def _renamed(old: State, new: State, before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    """The metrics of which the title was another's before, by what each is called, where either of the two has changed.
+
+    A title may be that of several, as long as one of them answers: who that is can change with no title.
+    """
+    bearers: dict[str, list[str]] = {}
+    for identity, title in before.items():
+        bearers.setdefault(title, []).append(identity)
+
+    def changed(identity: str) -> bool:
+        key = ("Metric", identity)
+        return before.get(identity) != now.get(identity) or old.get(key) != new.get(key)
+
+    return {
+        identity
+        for identity, title in now.items()
+        if (had := bearers.get(title, [identity])) != [identity] and any(map(changed, {identity, *had}))
+    }
 
 
 def _unlike(old: Meanings, new: Meanings) -> set[Key]:

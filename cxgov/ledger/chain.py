@@ -37,15 +37,14 @@ class Ledger:
         self._entries: dict[str, AnyEntry] = {} if known is None else known._entries  # noqa: SLF001  # of this class
         self.digests: list[str] = []
         before: str | None = None
-        if known is not None:
-            self._take(known, files)
-            before = self.digests[-1] if self.digests else None
         for i, name in enumerate(sorted(files), 1):
-            if i <= len(self._files):
-                continue
             if name != file_name(i):
                 where = f"{file_name(i)} is missing" if _NAME.fullmatch(name) else f"{name} is no entry"
                 raise Altered(f"the ledger is broken: {where}")
+        if known is not None:
+            self._take(known, files)
+            before = self.digests[-1] if self.digests else None
+        for name in sorted(files)[len(self._files) :]:
             data = files[name]
             found = _PREVIOUS.findall(data)
             if len(found) != 1 or (found[0].decode() or None) != before:

@@ -29,4 +29,6 @@ def zone_data() -> str:
                 return file.readline().removeprefix("# version ").strip()
         if folder.is_dir():
             return "unknown"
-    return installed("tzdata")
+    from importlib.metadata import version  # noqa: PLC0415  # as above
+
+    return version("tzdata")

@@ -91,7 +91,7 @@ class Reaching:
             case "Report" if name in registry.reports:
                 found = [its.id for its in shown(registry, registry.reports[name]).values() if its is not None]
             case "Overlay":
-                found = [metric.id for metric, overlay in self._overlaid if overlay.id == name]
+                found = self._overlaid.get(name, ())
             case _:
                 found = self._measured.get(key, set()) | self._derived.get(key, set())
         return frozenset(found)
@@ -117,8 +117,12 @@ class Reaching:
         return certified or key in map(key_of, always)
 
     @cached_property
-    def _overlaid(self) -> list[tuple[Metric, Overlay]]:
-        return overlaid(self.registry)
+    def _overlaid(self) -> dict[str, list[str]]:
+        """The metrics that are others under an overlay."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for metric, overlay in overlaid(self.registry):
+            found[overlay.id].append(metric.id)
+        return found
 
     @cached_property
     def _derived(self) -> dict[Key, set[str]]:
