@@ -14,7 +14,7 @@ from cxgov.api.asking import (
     statements,
     verify,
 )
-from cxgov.api.breaking import break_glass, break_glass_to_review, review_break_glass
+from cxgov.api.breaking import break_glass, review_break_glass
 from cxgov.api.freezing import freeze, restate
 from cxgov.api.governing import affected, approve, audit, bump, deprecate, diff, gate, history, retire, review
 from cxgov.api.registries import InvalidRegistry, Loaded, load, read_tree, validate, within
@@ -48,7 +48,6 @@ __all__ = [
     "attrition",
     "audit",
     "break_glass",
-    "break_glass_to_review",
     "bump",
     "check",
     "compile",

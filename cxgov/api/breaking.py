@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
@@ -57,25 +57,19 @@ def break_glass(
         return breaking.break_glass(gated, terms, pen)
 
 
-def break_glass_to_review(folder: str | Path, sequence: int) -> "Emergency":
-    """What the break-glass of a ``sequence`` of the ledger says, for whoever is to review it.
-
-    Raises:
-        InvalidRegistry, Altered: as freeze.
-        CannotSay: as freeze; or it is no break-glass, or was reviewed.
-    """
-    from cxgov.governance import breaking  # noqa: PLC0415  # as in break_glass
-
-    _, ledger = committed_ledger(Path(folder))
-    return breaking.to_review(ledger, sequence)
-
-
 def review_break_glass(
-    folder: str | Path, sequence: int, *, key: str | Path, outcome: str, comment: str, now: datetime | None = None
+    folder: str | Path,
+    sequence: int,
+    *,
+    key: str | Path,
+    outcome: str,
+    comment: str,
+    now: datetime | None = None,
+    shown: "Callable[[Emergency], None]" = lambda _its: None,
 ) -> "SignedBy":
     """The entry that says how the break-glass of a ``sequence`` of the ledger was found, ``upheld`` or ``rejected``.
 
-    Nothing is written.
+    ``shown`` hears what is reviewed before that is signed. Nothing is written.
 
     Raises:
         InvalidRegistry, Altered: as freeze.
@@ -84,8 +78,10 @@ def review_break_glass(
     from cxgov.governance import breaking  # noqa: PLC0415  # as in break_glass
 
     registry, ledger = committed_ledger(Path(folder))
+    its = breaking.to_review(ledger, sequence)
+    shown(its)
     with _pen(registry.council, key, now) as pen:
-        return breaking.review_break_glass(registry, ledger, sequence, outcome=outcome, comment=comment, pen=pen)
+        return breaking.review_break_glass(registry, ledger, its, outcome=outcome, comment=comment, pen=pen)
 
 
 @contextmanager

@@ -104,10 +104,13 @@ def review(
     from cxgov import api
 
     folder, at = registry_folder(registry), instant(now, "--now")
-    click.echo(_told(api.break_glass_to_review(folder, entry)))
-    if not yes:
-        click.confirm(f"Sign that this is {outcome}?", abort=True)
-    made = api.review_break_glass(folder, entry, key=key, outcome=outcome, comment=comment, now=at)
+
+    def shown(its: "Emergency") -> None:
+        click.echo(_told(its))
+        if not yes:
+            click.confirm(f"Sign that this is {outcome}?", abort=True)
+
+    made = api.review_break_glass(folder, entry, key=key, outcome=outcome, comment=comment, now=at, shown=shown)
     _written(folder, made, None, f"entry {entry} was reviewed by {made.person}: {outcome}")
 
 

@@ -122,17 +122,16 @@ def to_review(ledger: Ledger, sequence: int) -> Emergency:
 
 
 def review_break_glass(
-    registry: Registry, ledger: Ledger, sequence: int, *, outcome: str, comment: str, pen: Pen
+    registry: Registry, ledger: Ledger, its: Emergency, *, outcome: str, comment: str, pen: Pen
 ) -> SignedBy:
-    """The entry that says how a break-glass of the ledger was found afterwards.
+    """The entry that says how a break-glass, which is to be reviewed, was found.
 
     Raises:
-        CannotSay: it is none, was reviewed already, is another's to review, or nothing was signed.
+        CannotSay: it is another's to review, or nothing was signed.
     """
     council = registry.council
     if council is None:
         raise CannotSay("the registry has no council")
-    its = to_review(ledger, sequence)
     if not comment.strip():
         raise CannotSay("a review says what was found: --comment")
     bound = _bound(registry, registry.settings.ref)

@@ -4,7 +4,7 @@ An entry is judged by what it says of a period, without its place in the chain, 
 does not cost its approvals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +13,7 @@ from cxgov.compiler.query import Refused
 from cxgov.governance.changes import Moved, Side, SinceFrozen
 from cxgov.governance.findings import Finding, Reach
 from cxgov.governance.processes import in_parts
+from cxgov.governance.steps import Programs
 from cxgov.language.diagnostics import Place
 from cxgov.language.model import Calendar, Registry
 from cxgov.ledger.chain import Altered, Ledger
@@ -61,7 +62,7 @@ def ledger_change(
     added: Sequence[str],
     folder: str,
     now: datetime,
-    programs: Callable[[], Mapping[str, str]],
+    programs: Programs,
 ) -> LedgerChange:
     """What a proposal adds to the ledger; ``added`` are its new paths, ``registry`` that of the tree it would make."""
     findings: list[Finding] = []
@@ -76,9 +77,8 @@ def ledger_change(
         if isinstance(entry, SignedEntry):
             continue
         wanted |= {f"{OBJECTS}/{its.object}" for its in entry.metrics.values()}
-        here_now = programs()
-        others = dict(entry.compiler) != dict(here_now)
-        made = None if others else _made_again(entry, merged.before(sequence), registry, here_now)
+        others = dict(entry.compiler) != dict(programs())
+        made = None if others else _made_again(entry, merged.before(sequence), registry)
         if made is None:
             by = " ".join(f"{name}=={version}" for name, version in entry.compiler.items())
             unmade.append(f"{entry.name} was made by {by}, and only they can make it again: install them")
@@ -167,10 +167,11 @@ def _fiscal(calendar: Calendar) -> tuple[int, int, str]:
     return calendar.fiscal_month, calendar.fiscal_day, calendar.named_by
 
 
-def _made_again(entry: Entry, before: Ledger, registry: Registry, programs: Mapping[str, str]) -> Freezing | str:
-    """An entry made from the tree; or why none can be."""
+def _made_again(entry: Entry, before: Ledger, registry: Registry) -> Freezing | str:
+    """An entry made from the tree, by the programs that it names; or why none can be."""
     start = entry.period.edges.start
-    around = Circumstances(now=start if entry.late else start - _MOMENT, compiler=programs, tzdata=entry.period.tzdata)
+    at = start if entry.late else start - _MOMENT
+    around = Circumstances(now=at, compiler=entry.compiler, tzdata=entry.period.tzdata)
     try:
         if entry.kind == "Freeze":
             return freeze(registry, before, entry.period.id, around)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final, get_args
 
 from cxgov.compiler.planning import plan
@@ -71,7 +70,7 @@ class Statement:
             "sql": sql1(self.compiled.body),
         }
         # Another version may write other SQL for the same question, which is nobody's edit.
-        return {**facts, "compiler": dict(written_by())} if its.frozen else facts
+        return {**facts, "compiler": dict(programs())} if its.frozen else facts
 
 
 def stated(reading: Reading, dialect: str, drifting: Callable[[Reading, Frozen, str], bool] | None = None) -> Statement:
@@ -113,12 +112,6 @@ def _standing(compiled: Compiled, reading: Reading) -> tuple[Standing, str]:
         for entry in reading.entries
     ]
     return Standing.CERTIFIED, "; ".join(said)
-
-
-@cache
-def written_by() -> Mapping[str, str]:
-    """The programs that write statements here."""
-    return programs()
 
 
 def as_text(facts: Mapping[str, Any]) -> str:

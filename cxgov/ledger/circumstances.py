@@ -1,10 +1,12 @@
 """What compiles here: the versions of the programs and of the zone data, as an entry records them."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from zoneinfo import TZPATH
 
 
+@cache
 def programs() -> Mapping[str, str]:
     """The programs on which a statement's bytes depend, with their versions."""
     return {name: installed(name) for name in ("cxgov", "sqlglot")}

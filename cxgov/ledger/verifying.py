@@ -16,8 +16,9 @@ from typing import Final, assert_never
 from cxgov.compiler.query import Query, Refused
 from cxgov.language.diagnostics import Place, listed, visible
 from cxgov.language.model import Registry
-from cxgov.ledger.certificates import Facts, Standing, stated, written_by
+from cxgov.ledger.certificates import Facts, Standing, stated
 from cxgov.ledger.chain import Ledger
+from cxgov.ledger.circumstances import programs
 from cxgov.ledger.clauses import Difference
 from cxgov.ledger.comparing import Expected, Finding, compare, unreadable
 from cxgov.ledger.entries import Entry
@@ -162,7 +163,7 @@ class Verifier:
         if not facts.entries:
             note = "it is not what the registry compiles today"
             return replace(self._uncertified(note, facts, found), answer=_BY_STANDING[facts.standing])
-        if not facts.compiler or facts.compiler == written_by():
+        if not facts.compiler or facts.compiler == programs():
             return replace(found, answer=Answer.ALTERED, fix=self._again(facts))
         wrote = " ".join(f"{name}=={version}" for name, version in facts.compiler.items())
         note = f"it says that it was written by {wrote}, and this version writes something else"
@@ -214,8 +215,8 @@ class Verifier:
             return _Unmade(forged=f"{listed(unknown)} was not frozen in {entries[-1].period.id}")
         past = self._past(max(sequence for sequence, _ in facts.entries), facts.query.metrics, facts.entries[-1][0])
         if isinstance(past, str):
-            programs = " ".join(f"{name}=={version}" for name, version in entries[-1].compiler.items())
-            return _Unmade(refused=past, fix=f"Install {programs}.")
+            wrote = " ".join(f"{name}=={version}" for name, version in entries[-1].compiler.items())
+            return _Unmade(refused=past, fix=f"Install {wrote}.")
         problem = "its question and its entries do not belong together"
         throughout = [entries[-1].period.id] if facts.standing is Standing.PROVISIONAL else []
         for definition_of in (None, *throughout):

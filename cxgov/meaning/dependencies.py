@@ -129,17 +129,19 @@ class Reaching:
         """The derived metrics in whose closure a document is, or in that of one of their parts, and so on."""
         found: defaultdict[Key, set[str]] = defaultdict(set)
         for metric in self.registry.metrics.values():
-            if isinstance(metric.measure, Derived):
-                waiting: list[Document] = [metric]
-                below: set[Key] = set()
-                while waiting:
-                    document = waiting.pop()
-                    key = key_of(document)
-                    if key not in below:
-                        below.add(key)
-                        waiting += self._dependencies.closure(document).values() if isinstance(document, Metric) else ()
-                for key in below:
-                    found[key].add(metric.id)
+            for key in self._below(metric) if isinstance(metric.measure, Derived) else ():
+                found[key].add(metric.id)
+        return found
+
+    def _below(self, metric: Metric) -> set[Key]:
+        waiting: list[Document] = [metric]
+        found: set[Key] = set()
+        while waiting:
+            document = waiting.pop()
+            key = key_of(document)
+            if key not in found:
+                found.add(key)
+                waiting += self._dependencies.closure(document).values() if isinstance(document, Metric) else ()
         return found
 
     @cached_property
